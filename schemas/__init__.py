@@ -1,0 +1,1 @@
+"""Frozen words that travel between rooms. No behaviour lives here."""

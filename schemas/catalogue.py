@@ -1,0 +1,38 @@
+"""Facts about models that a policy needn't repeat."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """
+    What the catalogue knows of one model; None means that it doesn't say.
+
+    Prices are in nano-USD per million tokens, `deprecation_date` is ISO 8601.
+    """
+
+    id: str
+    price_in_nusd_per_mtok: int | None
+    price_out_nusd_per_mtok: int | None
+    capabilities: frozenset[str]
+    context_tokens: int | None
+    output_tokens: int | None
+    deprecation_date: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """
+    The price catalogue, by model id as LiteLLM spells it, and which provider serves what.
+
+    `providers` are all first words that a model id may have; `key_names` gives for a provider
+    the environment variables of which one must hold its key.
+    """
+
+    prices: Mapping[str, Price]
+    providers: frozenset[str]
+    key_names: Mapping[str, tuple[str, ...]]
+    as_of: str
