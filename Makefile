@@ -1,0 +1,126 @@
+# Everything runs in a virtual environment inside the checkout, on the built wheel and never on the
+# checkout itself. Stamp files remember what is done, so a second run needs no network and no time.
+#
+#   make test                      what CI runs
+#   make dev T=tests/engine        the wheel of your working tree, and only these tests
+#   make dev VENV=/tmp/mine        a virtual environment of your own, if somebody else uses this checkout
+
+VENV ?= .venv
+PYTHON ?=
+PAIRS ?= 100000
+T ?= tests
+
+ROOMS   := $(wildcard schemas policy engine providers ledger cli)
+# Folders are listed too: their time changes when a file goes away.
+SOURCES := pyproject.toml README.md LICENSE py.typed $(wildcard *.py) \
+           $(shell find $(ROOMS) -not -path '*/__pycache__*' -not -name '.*')
+STAMPS  := $(VENV)/stamps
+AWAY    := $(VENV)/away
+BIN     := $(VENV)/bin
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+unexport PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE VIRTUAL_ENV
+
+.PHONY: help setup demo test lint types dev bench soak fmt lock clean
+.DEFAULT_GOAL := help
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+# --- the virtual environment -------------------------------------------------------------------------
+
+setup: $(STAMPS)/wheel ## make .venv with the locked tools, build the wheel and install it
+
+CANDIDATES := $(or $(PYTHON),python3.11 python3.12 python3.13 python3.14 python3)
+FITS := import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))
+
+$(STAMPS)/requirements: requirements/dev.txt
+	@for python in $(CANDIDATES); do "$$python" -c '$(FITS)' >/dev/null 2>&1 && break; python=; done; \
+	if [ -z "$$python" ]; then \
+	    echo "policyctl needs Python 3.11 or newer with its venv module; name one with PYTHON=/path/to/python3.11" >&2; \
+	    exit 1; \
+	fi; \
+	echo "setup: a virtual environment in $(VENV) for $$("$$python" --version)"; \
+	if [ -e "$(VENV)/pyvenv.cfg" ]; then rm -rf "$(VENV)"; fi; \
+	"$$python" -m venv "$(VENV)"
+	@echo "setup: installing the $$(grep -c '==' requirements/dev.txt) locked packages (the only step that needs the network)"
+	@$(BIN)/python -m pip install -qq --no-compile --no-deps --require-hashes -r requirements/dev.txt
+	@$(BIN)/python -m compileall -q -j 0 $(VENV)/lib
+	@mkdir -p $(STAMPS) $(AWAY) && touch $@
+
+# The wheel is built outside the checkout, from nothing: what an older build left behind can't get into it.
+$(STAMPS)/wheel: $(STAMPS)/requirements $(SOURCES)
+	@echo "setup: building the wheel and installing it"
+	@rm -rf $(VENV)/build $(VENV)/wheel && mkdir -p $(VENV)/build
+	@printf '[build]\nbuild_base = %s\n[egg_info]\negg_base = %s\n' $(VENV)/build $(VENV)/build > $(VENV)/build/setup.cfg
+	@DIST_EXTRA_CONFIG=$(VENV)/build/setup.cfg \
+	    $(BIN)/python -m pip wheel -qq --no-index --no-deps --no-build-isolation -w $(VENV)/wheel .
+	@$(BIN)/python -m pip install -qq --no-index --no-deps --no-compile --force-reinstall $(VENV)/wheel/*.whl
+	@$(BIN)/python -m compileall -q $(VENV)/lib/python3*/site-packages/policyctl
+	@$(BIN)/python -m pip check >/dev/null || { $(BIN)/python -m pip check; echo "the lock is older than pyproject.toml: make lock"; exit 1; }
+	@touch $@
+
+# --- a first look --------------------------------------------------------------------------------------
+
+EXAMPLE := examples/claude-loop/claude-loop.policy
+
+define show
+printf '\n$$ %s\n' '$(1)'; PATH="$(BIN):$$PATH" $(1);
+endef
+
+demo: setup ## see policyctl decide
+	@set -e; unset ENABLE_TIME_RULES MONTHLY_COST_BUDGET; \
+	$(call show,policyctl --version) \
+	$(call show,policyctl validate $(EXAMPLE)) \
+	$(call show,policyctl explain --policy $(EXAMPLE) --prd examples/claude-loop/prd.json --story US-042) \
+	$(call show,policyctl explain --policy $(EXAMPLE) --prd examples/prds/flask-dashboard.json --story DASH-003)
+
+# --- checks --------------------------------------------------------------------------------------------
+
+test: lint ## everything CI checks: style, types, layers, and the tests on the built wheel
+	@echo "test: $(PAIRS) random policies and requests in the property tests"
+	@POLICYCTL_PAIRS=$(PAIRS) $(BIN)/pytest -q -n auto --dist worksteal -p no:benchmark
+
+lint: setup types ## style, types and layers only
+	@echo "lint: style"
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --check --quiet . || { echo "not formatted; run: make fmt"; $(BIN)/ruff format --check .; exit 1; }
+
+# Both look at the installed package, so they run where no checkout is in sight.
+types: setup
+	@echo "lint: types"
+	@cd $(AWAY) && ../bin/mypy --config-file "$(CURDIR)/pyproject.toml" -p policyctl
+	@echo "lint: layers"
+	@cd $(AWAY) && ../bin/lint-imports --config "$(CURDIR)/pyproject.toml"
+
+dev: setup ## the tests under T=... on the wheel of the working tree
+	@$(BIN)/pytest -q $(T)
+
+bench: setup ## benchmarks
+	@$(BIN)/pytest -q tests/benchmarks
+
+soak: setup ## the property tests, ten times as long
+	@POLICYCTL_PAIRS=1000000 $(BIN)/pytest -q -n auto -p no:benchmark tests/property
+
+# --- upkeep --------------------------------------------------------------------------------------------
+
+fmt: setup ## format the code and mend what is sure
+	@$(BIN)/ruff check --quiet --fix . ; $(BIN)/ruff format .
+
+# Largest first, so that one version of each package fits all three files. A release younger than a week is
+# left alone: stolen releases are found and withdrawn within days. `make lock UPGRADE=--upgrade` takes newer
+# versions; without it only what pyproject.toml asks for moves.
+UPGRADE ?=
+COMPILE  = $(BIN)/uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes \
+           --no-header --no-emit-index-url --no-emit-find-links --exclude-newer '7 days' $(UPGRADE) pyproject.toml
+
+lock: $(STAMPS)/requirements ## write requirements/*.txt anew
+	@$(COMPILE) --extra run -o requirements/run.txt
+	@$(COMPILE) -c requirements/run.txt -o requirements/base.txt
+	@$(COMPILE) -c requirements/base.txt --extra dev -o requirements/dev.txt
+	@git diff --stat -- requirements
+
+clean: ## remove what make made
+	@rm -rf build dist *.egg-info .benchmarks .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	@find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +
+	@if [ -e $(VENV)/pyvenv.cfg ]; then rm -rf $(VENV); fi
