@@ -21,7 +21,7 @@ BIN     := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE VIRTUAL_ENV
 
-.PHONY: help setup demo test lint types dev bench soak fmt lock clean
+.PHONY: help setup demo test lint style types dev bench soak fmt lock clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -30,6 +30,7 @@ help: ## this list
 # --- the virtual environment -------------------------------------------------------------------------
 
 setup: $(STAMPS)/wheel ## make .venv with the locked tools, build the wheel and install it
+	@echo "setup: ready, $(BIN)/policyctl"
 
 CANDIDATES := $(or $(PYTHON),python3.11 python3.12 python3.13 python3.14 python3)
 FITS := import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))
@@ -68,7 +69,7 @@ define show
 printf '\n$$ %s\n' '$(1)'; PATH="$(BIN):$$PATH" $(1);
 endef
 
-demo: setup ## see policyctl decide
+demo: $(STAMPS)/wheel ## see policyctl decide
 	@set -e; unset ENABLE_TIME_RULES MONTHLY_COST_BUDGET; \
 	$(call show,policyctl --version) \
 	$(call show,policyctl validate $(EXAMPLE)) \
@@ -81,31 +82,33 @@ test: lint ## everything CI checks: style, types, layers, and the tests on the b
 	@echo "test: $(PAIRS) random policies and requests in the property tests"
 	@POLICYCTL_PAIRS=$(PAIRS) $(BIN)/pytest -q -n auto --dist worksteal -p no:benchmark
 
-lint: setup types ## style, types and layers only
+lint: style types ## style, types and layers only
+
+style: $(STAMPS)/requirements
 	@echo "lint: style"
 	@$(BIN)/ruff check --quiet .
-	@$(BIN)/ruff format --check --quiet . || { echo "not formatted; run: make fmt"; $(BIN)/ruff format --check .; exit 1; }
+	@$(BIN)/ruff format --check --quiet . || { $(BIN)/ruff format --check . ; echo "to mend this: make fmt"; exit 1; }
 
 # Both look at the installed package, so they run where no checkout is in sight.
-types: setup
+types: $(STAMPS)/wheel
 	@echo "lint: types"
 	@cd $(AWAY) && ../bin/mypy --config-file "$(CURDIR)/pyproject.toml" -p policyctl
 	@echo "lint: layers"
 	@cd $(AWAY) && ../bin/lint-imports --config "$(CURDIR)/pyproject.toml"
 
-dev: setup ## the tests under T=... on the wheel of the working tree
+dev: $(STAMPS)/wheel ## the tests under T=... on the wheel of the working tree
 	@$(BIN)/pytest -q $(T)
 
-bench: setup ## benchmarks
+bench: $(STAMPS)/wheel ## benchmarks
 	@$(BIN)/pytest -q tests/benchmarks
 
-soak: setup ## the property tests, ten times as long
+soak: $(STAMPS)/wheel ## the property tests, ten times as long
 	@POLICYCTL_PAIRS=1000000 $(BIN)/pytest -q -n auto -p no:benchmark tests/property
 
 # --- upkeep --------------------------------------------------------------------------------------------
 
-fmt: setup ## format the code and mend what is sure
-	@$(BIN)/ruff check --quiet --fix . ; $(BIN)/ruff format .
+fmt: $(STAMPS)/requirements ## format the code and mend what is sure
+	@$(BIN)/ruff check --quiet --fix . ; $(BIN)/ruff format --quiet .
 
 # Largest first, so that one version of each package fits all three files. A release younger than a week is
 # left alone: stolen releases are found and withdrawn within days. `make lock UPGRADE=--upgrade` takes newer

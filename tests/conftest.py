@@ -1,0 +1,44 @@
+"""What holds for every test: the wheel is what runs, and the person's environment stays outside."""
+
+from __future__ import annotations
+
+import os
+from importlib.metadata import distribution
+from pathlib import Path
+
+import pytest
+
+import policyctl
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+SWITCHES = {
+    "CLICOLOR_FORCE",
+    "ENABLE_TIME_RULES",
+    "FORCE_COLOR",
+    "MONTHLY_COST_BUDGET",
+    "NO_COLOR",
+}
+SIZES = {"POLICYCTL_PAIRS"}  # speaks to the tests, not to policyctl
+
+
+@pytest.fixture(scope="session", autouse=True)
+def the_wheel_is_tested() -> None:
+    """
+    Stop where `import policyctl` is the checkout, or anything but the installed distribution.
+    """
+    imported = Path(policyctl.__file__).resolve()
+    installed = Path(str(distribution("policyctl").locate_file("policyctl/__init__.py"))).resolve()
+
+    assert CHECKOUT != imported.parent, "these tests met the checkout, not the wheel: use `make test`"
+    assert installed == imported
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    Take away every variable that policyctl reads, so that a test sees only what it sets itself.
+    """
+    for name in list(os.environ):
+        ours = name.startswith("POLICYCTL_") and name not in SIZES
+        if ours or name in SWITCHES or name.endswith("_API_KEY"):
+            monkeypatch.delenv(name)
