@@ -94,7 +94,7 @@ types: $(STAMPS)/wheel
 	@echo "lint: types"
 	@cd $(AWAY) && ../bin/mypy --config-file "$(CURDIR)/pyproject.toml" -p policyctl
 	@echo "lint: layers"
-	@cd $(AWAY) && ../bin/lint-imports --config "$(CURDIR)/pyproject.toml"
+	@cd $(AWAY) && ../bin/lint-imports --no-logo --config "$(CURDIR)/pyproject.toml"
 
 dev: $(STAMPS)/wheel ## the tests under T=... on the wheel of the working tree
 	@$(BIN)/pytest -q $(T)
