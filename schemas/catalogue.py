@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,3 +37,20 @@ class Catalogue:
     providers: frozenset[str]
     key_names: Mapping[str, tuple[str, ...]]
     as_of: str
+
+
+class Prices(Protocol):
+    """What the language asks of a price catalogue; the providers' room has one."""
+
+    @property
+    def providers(self) -> frozenset[str]:
+        """All first words that a model id may have."""
+
+    def find(self, model_id: str) -> Price | None:
+        """What is known of a model, by its id as a policy writes it."""
+
+    def near(self, model_id: str) -> tuple[str, ...]:
+        """Ids that the user may have meant."""
+
+    def key_names(self, model_id: str) -> tuple[str, ...]:
+        """The environment variables of which one must hold the key; empty: no key is needed."""

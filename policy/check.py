@@ -1,0 +1,70 @@
+"""Policy -> CheckedPolicy: what can only be said once everything is resolved."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..schemas.catalogue import Prices
+from ..schemas.diagnostics import Diagnostic, Report
+from ..schemas.policy import CheckedPolicy, Policy
+from .build import build
+from .checks import (
+    p401_tier_order,
+    p402_level_order,
+    p403_no_tier,
+    p404_window_circle,
+)
+from .load import Loaded, load, load_text
+
+Check = Callable[[Policy], Iterator[Diagnostic]]
+
+CHECKS: tuple[Check, ...] = (
+    p401_tier_order.check,
+    p402_level_order.check,
+    p403_no_tier.check,
+    p404_window_circle.check,
+)
+
+MAX_DIAGNOSTICS = 200
+"""Findings told in one run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """The report, and the policy if it has no error."""
+
+    report: Report
+    policy: CheckedPolicy | None
+
+
+def check_files(paths: list[Path], prices: Prices) -> Checked:
+    """Load, build and check a policy of one file, or of several that are merged in order."""
+    return check(load(paths), prices)
+
+
+def check_text(text: str, prices: Prices, name: str = "policy") -> Checked:
+    """Load, build and check a policy from its text."""
+    return check(load_text(text, name), prices)
+
+
+def check(loaded: Loaded, prices: Prices) -> Checked:
+    """Build and check a document."""
+    built = build(loaded, prices)
+    found = [*loaded.diagnostics, *built.diagnostics]
+    for run in CHECKS:
+        found += run(built.policy)
+    report = Report(loaded.document.sources, _in_order(loaded, found))
+    return Checked(report, None if report.has_errors else CheckedPolicy(built.policy))
+
+
+def _in_order(loaded: Loaded, found: list[Diagnostic]) -> tuple[Diagnostic, ...]:
+    """By place in the text, files in the order they were read; each finding once."""
+    order = {source.name: number for number, source in enumerate(loaded.document.sources)}
+
+    def place(diagnostic: Diagnostic) -> tuple[int, int]:
+        span = diagnostic.span
+        return (-1, 0) if span is None else (order.get(span.source, -1), span.start)
+
+    return tuple(sorted(dict.fromkeys(found), key=place)[:MAX_DIAGNOSTICS])

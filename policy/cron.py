@@ -1,0 +1,57 @@
+"""Cron lines, as the sets of what each field matches. The only file that knows croniter."""
+
+from __future__ import annotations
+
+from croniter import CroniterBadCronError, croniter
+
+from ..schemas.policy import Cron
+
+_NO_MORE_THAN = 200
+_RANGES = (range(60), range(24), range(1, 32), range(1, 13), range(7))
+
+
+def read_cron(text: str) -> Cron | str:
+    """The fields of a five-field cron line, or one clause that says why it is none."""
+    fields = text.split()
+    if len(text) > _NO_MORE_THAN or len(fields) != 5:
+        return f"it has {len(fields)} fields" if len(text) <= _NO_MORE_THAN else "it is too long"
+    if any(c in text.lower() for c in "#lwhr?") and not _plain_words(fields):
+        return "`#`, `L`, `W`, `H`, `R` and `?` aren't supported"
+    try:
+        expanded, nth = croniter.expand(text)[:2]
+    except (CroniterBadCronError, ValueError, KeyError, IndexError) as error:
+        return _reason(error)
+    if nth:
+        return "`#` and `L` aren't supported"
+    minutes, hours, days, months, weekdays = (
+        _values(field, everything) for field, everything in zip(expanded, _RANGES, strict=True)
+    )
+    return Cron(
+        text,
+        minutes,
+        hours,
+        days,
+        months,
+        # Cron counts from Sunday (0, or 7); the house counts from Monday.
+        frozenset((day - 1) % 7 for day in weekdays),
+        any_day_of_month=fields[2].startswith("*"),
+        any_weekday=fields[4].startswith("*"),
+    )
+
+
+def _plain_words(fields: list[str]) -> bool:
+    """Letters belong to month and weekday names only."""
+    return not any(c in field for field in fields for c in "#?") and not any(
+        c.isalpha() for field in fields[:3] for c in field
+    )
+
+
+def _values(field: list[int | str], everything: range) -> frozenset[int]:
+    if "*" in field:
+        return frozenset(everything)
+    return frozenset(int(value) for value in field)
+
+
+def _reason(error: Exception) -> str:
+    text = str(error).lower().strip().rstrip(".")
+    return text if 0 < len(text) <= 100 else "a field isn't understood"

@@ -1,0 +1,78 @@
+"""
+Policy files on disk: the only file of the language's room that touches them.
+
+Files are hostile until read: only regular files, never more than a limit, and an include never
+leaves the folder of the policy, by `..` or by a symbolic link.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+MAX_FILE_BYTES = 256 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """Why a file can't be read; `too_large` where its size is the reason."""
+
+    reason: str
+    too_large: bool = False
+
+
+def read_text(path: Path) -> str | Unreadable:
+    """The text of a regular file of at most MAX_FILE_BYTES, without its byte order mark."""
+    data = _read_bytes(path)
+    if isinstance(data, Unreadable):
+        return data
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        return Unreadable(f"it isn't UTF-8 text (line {line})")
+
+
+def _read_bytes(path: Path) -> bytes | Unreadable:
+    try:
+        # O_NONBLOCK: opening a pipe must not wait for its writer.
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except (OSError, ValueError) as error:
+        return Unreadable(_reason(error))
+    with os.fdopen(handle, "rb") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            return Unreadable("it is no regular file")
+        data = file.read(MAX_FILE_BYTES + 1)
+    return Unreadable("it is too large", too_large=True) if len(data) > MAX_FILE_BYTES else data
+
+
+def _reason(error: OSError | ValueError) -> str:
+    if isinstance(error, FileNotFoundError):
+        return "there is no such file"
+    if isinstance(error, PermissionError):
+        return "permission is denied"
+    return "its name can't be used" if isinstance(error, ValueError) else str(error.strerror).lower()
+
+
+def resolve_include(root: Path, including: Path, written: str) -> Path | Unreadable:
+    """
+    The file that an include names, relative to the file it stands in.
+
+    Args:
+        root: the folder of the policy, which no include may leave.
+        including: the file that holds the statement.
+        written: the path as the policy writes it.
+    """
+    path = PurePosixPath(written)
+    if not written or path.is_absolute() or "\\" in written or "\0" in written:
+        return Unreadable("it isn't a relative path")
+    if ".." in path.parts:
+        return Unreadable("it goes up by `..`")
+    target = including.parent / path
+    try:
+        inside = target.resolve().is_relative_to(root.resolve())
+    except (OSError, RuntimeError):  # RuntimeError: a loop of symbolic links
+        return Unreadable("its path can't be followed")
+    return target if inside else Unreadable("a symbolic link leads out of the policy's folder")

@@ -1,0 +1,126 @@
+"""text -> Document: read the files, follow the includes, collect what is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..schemas.diagnostics import Diagnostic
+from ..schemas.text import Source, Span
+from . import document as doc
+from .checks.p104_too_large import all_too_large, file_too_large, too_many_files
+from .checks.p105_unreadable import unreadable
+from .checks.p106_include_outside import outside
+from .checks.p107_include_cycle import cycle
+from .checks.p108_after_end import after_end
+from .files import MAX_FILE_BYTES, Unreadable, read_text, resolve_include
+from .hygiene import clean
+from .parser import parse
+
+MAX_ALL_BYTES = 1024 * 1024
+MAX_FILES = 200
+MAX_DEPTH = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """
+    The document of all files, what was wrong with their text, and the names (kind, name) that
+    broken statements would have declared.
+    """
+
+    document: doc.Document
+    diagnostics: tuple[Diagnostic, ...]
+    broken: frozenset[tuple[str, str]]
+
+
+def load(paths: Sequence[Path]) -> Loaded:
+    """Read one policy from one file, or from several that are merged in the order given."""
+    loader = _Loader()
+    for path in paths:
+        loader.root = path.parent
+        loader.file(path, Span(str(path), 0, 0))
+    return loader.result()
+
+
+def load_text(text: str, name: str = "policy") -> Loaded:
+    """Read a policy from text alone; an include in it is an error."""
+    loader = _Loader()
+    loader.text(Source(name, text), None)
+    return loader.result()
+
+
+@dataclass
+class _Loader:
+    root: Path = Path()
+    sources: list[Source] = field(default_factory=list)
+    statements: list[doc.Statement] = field(default_factory=list)
+    diagnostics: list[Diagnostic] = field(default_factory=list)
+    broken: set[tuple[str, str]] = field(default_factory=set)
+    seen: set[Path] = field(default_factory=set)
+    open_files: list[Path] = field(default_factory=list)
+    size: int = 0
+
+    def result(self) -> Loaded:
+        document = doc.Document(tuple(self.sources), tuple(self.statements))
+        return Loaded(document, tuple(self.diagnostics), frozenset(self.broken))
+
+    def file(self, path: Path, asked_at: Span) -> None:
+        """Read a file and what it includes. A file that was read already isn't read again."""
+        real = path.resolve()
+        if real in self.seen:
+            return
+        self.seen.add(real)
+        span = asked_at if self.open_files else None
+        text = read_text(path)
+        if isinstance(text, Unreadable):
+            self.diagnostics.append(
+                file_too_large(str(path), MAX_FILE_BYTES)
+                if text.too_large
+                else unreadable(str(path), text.reason, span)
+            )
+            return
+        self.size += len(text.encode())
+        if self.size > MAX_ALL_BYTES:
+            self.diagnostics.append(all_too_large(str(path), MAX_ALL_BYTES))
+            return
+        self.open_files.append(path)
+        self.text(Source(str(path), text), path)
+        self.open_files.pop()
+
+    def text(self, source: Source, path: Path | None) -> None:
+        source, unclean = clean(source)
+        self.sources.append(source)
+        parsed = parse(source)
+        self.diagnostics += [*unclean, *parsed.diagnostics]
+        self.broken |= parsed.broken
+        ended = False
+        for statement in parsed.statements:
+            if ended:
+                self.diagnostics.append(after_end(statement.span))
+                break
+            ended = isinstance(statement, doc.End)
+            if isinstance(statement, doc.Include):
+                self.include(statement, path)
+            elif not ended:
+                self.statements.append(statement)
+
+    def include(self, statement: doc.Include, including: Path | None) -> None:
+        written, span = statement.path.text, statement.path.span
+        if including is None:
+            self.diagnostics.append(outside(span, written, "this text has no folder"))
+            return
+        target = resolve_include(self.root, including, written)
+        if isinstance(target, Unreadable):
+            self.diagnostics.append(outside(span, written, target.reason))
+            return
+        chain = [path.resolve() for path in self.open_files]
+        if target.resolve() in chain:
+            start = chain.index(target.resolve())
+            names = tuple(str(p) for p in [*self.open_files[start:], target])
+            self.diagnostics.append(cycle(span, names))
+        elif len(self.seen) >= MAX_FILES or len(self.open_files) >= MAX_DEPTH:
+            self.diagnostics.append(too_many_files(span, MAX_FILES))
+        else:
+            self.file(target, span)

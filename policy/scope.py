@@ -1,0 +1,187 @@
+"""The names of a policy: what is declared, and what a reference means."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from typing import TypeVar
+
+from ..schemas.diagnostics import Diagnostic
+from ..schemas.policy import CAPABILITIES, Fact, FactKind
+from ..schemas.text import Span
+from . import document as doc
+from .checks.p201_duplicate_name import duplicate
+from .checks.p202_unknown_fact import unknown_fact
+from .checks.p203_unknown_model import unknown_model
+from .checks.p204_unknown_tier import unknown_tier
+from .checks.p205_ambiguous_model import ambiguous
+from .checks.p206_unknown_window import unknown_window
+from .checks.p207_unknown_budget import unknown_budget
+from .checks.p208_unknown_domain import unknown_domain
+from .checks.p215_said_twice import said_twice
+from .checks.p216_bad_name import bad_name, taken
+from .document import Name
+
+NONE = "none"
+NOTHING = "nothing"
+BUILT_IN_FACTS = (
+    "complexity requires domain tier kind skill branch attempt input_tokens output_tokens".split()
+)
+_NAME = re.compile(r"[A-Za-z](?:[A-Za-z0-9_.\/:@-]*[A-Za-z0-9_])?")
+
+_Unknown = Callable[[Span, str, Iterable[str]], Diagnostic]
+
+S = TypeVar("S", doc.Model, doc.Tier, doc.Input, doc.Window, doc.Domain, doc.Budget)
+
+
+class Scope:
+    """
+    Resolves names and collects what is wrong with them.
+
+    A name that a broken statement would have declared resolves to nothing, silently: that mistake
+    has been reported already.
+    """
+
+    def __init__(self, document: doc.Document, broken: frozenset[tuple[str, str]]) -> None:
+        self.found: list[Diagnostic] = []
+        self._broken = broken
+        statements = document.statements
+        self.models = self._declare("model", (s for s in statements if isinstance(s, doc.Model)))
+        self.tiers = self._declare("tier", (s for s in statements if isinstance(s, doc.Tier)))
+        self.inputs = self._declare("input", (s for s in statements if isinstance(s, doc.Input)))
+        self.windows = self._declare("window", (s for s in statements if isinstance(s, doc.Window)))
+        self.domains = self._declare("domain", (s for s in statements if isinstance(s, doc.Domain)))
+        self.budgets = self._declare("budget", (s for s in statements if isinstance(s, doc.Budget)))
+        self.facts: dict[str, Fact] = {}
+        self._aliases = self._declare_aliases()
+        self._tails = _tails(self.models)
+        self._reserve()
+
+    # declarations
+
+    def _declare(self, kind: str, statements: Iterable[S]) -> dict[str, S]:
+        declared: dict[str, S] = {}
+        for statement in statements:
+            name = _head(statement)
+            if not _NAME.fullmatch(name.text):
+                self.found.append(bad_name(name.span, name.text))
+            elif name.text in declared:
+                first = _head(declared[name.text])
+                self.found.append(duplicate(name.span, kind, name.text, first.span))
+            else:
+                declared[name.text] = statement
+        return declared
+
+    def _declare_aliases(self) -> dict[str, str]:
+        aliases: dict[str, str] = {}
+        spans: dict[str, Span] = {}
+        for key, model in self.models.items():
+            for alias in (v for a in model.attributes if a.kind == "alias" for v in a.values):
+                if alias.text in self.models:
+                    self.found.append(taken(alias.span, alias.text, "a model"))
+                elif alias.text in aliases:
+                    self.found.append(duplicate(alias.span, "alias", alias.text, spans[alias.text]))
+                else:
+                    aliases[alias.text], spans[alias.text] = key, alias.span
+        return aliases
+
+    def _reserve(self) -> None:
+        for name, statement in self.inputs.items():
+            if name in BUILT_IN_FACTS:
+                self.found.append(taken(statement.name.span, name, "a built-in fact"))
+        for name, tier_or_domain in [*self.tiers.items(), *self.domains.items()]:
+            if name == NONE:
+                self.found.append(taken(tier_or_domain.name.span, name, "the value for having none"))
+
+    # references
+
+    def model(self, name: Name) -> str | None:
+        """The key that a name means: a key, an alias, or the one key whose last `/` part it is."""
+        text = name.text
+        if text in self.models:
+            return text
+        if text in self._aliases:
+            return self._aliases[text]
+        tails = self._tails.get(text, [])
+        if len(tails) == 1:
+            return tails[0]
+        if len(tails) > 1:
+            self.found.append(ambiguous(name.span, text, tails))
+        elif ("model", text) not in self._broken:
+            known = [*self.models, *self._aliases, *self._tails]
+            self.found.append(unknown_model(name.span, text, known))
+        return None
+
+    def model_list(self, names: Iterable[Name]) -> tuple[str, ...]:
+        """The keys of a list, without what is unknown; a model that stands twice is reported."""
+        keys: dict[str, Span] = {}
+        for name in names:
+            key = self.model(name)
+            if key is not None and key in keys:
+                self.found.append(said_twice(name.span, key, keys[key]))
+            elif key is not None:
+                keys[key] = name.span
+        return tuple(keys)
+
+    def tier(self, name: Name) -> str | None:
+        """The tier of this name, if there is one."""
+        return self._known(name, "tier", self.tiers, unknown_tier)
+
+    def window(self, name: Name) -> str | None:
+        """The window of this name, if there is one."""
+        return self._known(name, "window", self.windows, unknown_window)
+
+    def budget(self, name: Name) -> str | None:
+        """The budget of this name, if there is one."""
+        return self._known(name, "budget", self.budgets, unknown_budget)
+
+    def domain(self, name: Name) -> str | None:
+        """The domain of this name, if there is one."""
+        return self._known(name, "domain", self.domains, unknown_domain)
+
+    def fact(self, name: Name) -> Fact | None:
+        """The built-in fact or declared input of this name, if there is one."""
+        known = self._known(name, "input", self.facts, unknown_fact)
+        return None if known is None else self.facts[known]
+
+    def _known(self, name: Name, kind: str, declared: Mapping[str, object], unknown: _Unknown) -> str | None:
+        if name.text in declared:
+            return name.text
+        if (kind, name.text) not in self._broken:
+            self.found.append(unknown(name.span, name.text, declared))
+        return None
+
+    def declare_facts(self, estimate: tuple[int, int], inputs: Iterable[Fact]) -> None:
+        """Make the built-in facts and the declared inputs known to conditions."""
+        self.facts = {f.name: f for f in built_in_facts(self.tiers, self.domains, estimate)}
+        self.facts |= {f.name: f for f in inputs if f.name not in self.facts}
+
+
+def built_in_facts(tiers: Iterable[str], domains: Iterable[str], estimate: tuple[int, int]) -> list[Fact]:
+    """The facts that every request has, whatever the policy declares."""
+    return [
+        Fact("complexity", FactKind.NUMBER, None, high=10.0, built_in=True),
+        Fact("requires", FactKind.SET, NOTHING, (*CAPABILITIES, NOTHING), built_in=True),
+        Fact("domain", FactKind.CHOICE, NONE, (*domains, NONE), built_in=True),
+        Fact("tier", FactKind.CHOICE, NONE, (*tiers, NONE), built_in=True),
+        Fact("kind", FactKind.TEXT, "", built_in=True),
+        Fact("skill", FactKind.TEXT, "", built_in=True),
+        Fact("branch", FactKind.TEXT, "", built_in=True),
+        Fact("attempt", FactKind.NUMBER, 1.0, low=1.0, whole=True, built_in=True),
+        Fact("input_tokens", FactKind.NUMBER, float(estimate[0]), whole=True, built_in=True),
+        Fact("output_tokens", FactKind.NUMBER, float(estimate[1]), whole=True, built_in=True),
+    ]
+
+
+def _head(statement: S) -> Name:
+    return statement.key if isinstance(statement, doc.Model) else statement.name
+
+
+def _tails(keys: Iterable[str]) -> dict[str, list[str]]:
+    """The last `/` part of each key that has one, with the keys that end in it."""
+    tails: dict[str, list[str]] = defaultdict(list)
+    for key in keys:
+        if "/" in key:
+            tails[key.rpartition("/")[2]].append(key)
+    return dict(tails)
