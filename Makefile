@@ -21,7 +21,7 @@ BIN     := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE VIRTUAL_ENV
 
-.PHONY: help setup demo test lint style types dev bench soak fmt lock clean
+.PHONY: help setup venv demo test lint style types dev bench soak fmt lock clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -32,10 +32,15 @@ help: ## this list
 setup: $(STAMPS)/wheel ## make .venv with the locked tools, build the wheel and install it
 	@echo "setup: ready, $(BIN)/policyctl"
 
+# The stamp is a copy of the lock file, so a lock that was only touched installs nothing anew.
+$(STAMPS)/requirements: requirements/dev.txt
+	@cmp -s $< $@ || $(MAKE) --no-print-directory venv
+	@mkdir -p $(STAMPS) $(AWAY) && cp $< $@
+
 CANDIDATES := $(or $(PYTHON),python3.11 python3.12 python3.13 python3.14 python3)
 FITS := import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))
 
-$(STAMPS)/requirements: requirements/dev.txt
+venv:
 	@for python in $(CANDIDATES); do "$$python" -c '$(FITS)' >/dev/null 2>&1 && break; python=; done; \
 	if [ -z "$$python" ]; then \
 	    echo "policyctl needs Python 3.11 or newer with its venv module; name one with PYTHON=/path/to/python3.11" >&2; \
@@ -47,7 +52,6 @@ $(STAMPS)/requirements: requirements/dev.txt
 	@echo "setup: installing the $$(grep -c '==' requirements/dev.txt) locked packages (the only step that needs the network)"
 	@$(BIN)/python -m pip install -qq --no-compile --no-deps --require-hashes -r requirements/dev.txt
 	@$(BIN)/python -m compileall -q -j 0 $(VENV)/lib
-	@mkdir -p $(STAMPS) $(AWAY) && touch $@
 
 # The wheel is built outside the checkout, from nothing: what an older build left behind can't get into it.
 $(STAMPS)/wheel: $(STAMPS)/requirements $(SOURCES)
