@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -42,7 +43,9 @@ from policyctl.schemas.policy import (
 from policyctl.schemas.request import Failure, Request, Spend, State
 from policyctl.schemas.text import Span
 
+from . import evaluator
 from .evaluator import decide
+from .generate import describe, random_policy, random_request, random_state, read_case, seeded
 
 HERE = Span("hand.policy", 0, 0)
 NOON = State(now=datetime(2025, 6, 11, 12, 0, tzinfo=UTC))  # a Wednesday
@@ -607,3 +610,59 @@ def test_unknown_models_of_a_story_are_left_out() -> None:
     decision = served(policy, Request(complexity=0, story_models=("yak", "gnu", "bee")))
 
     assert "bee" == decision.chain[0]
+
+
+# --- the generator ------------------------------------------------------------------------------------------
+
+
+def test_random_cases_reach_everything(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    Each kind of event is at least one in two hundred of the random cases.
+    """
+    seen: Counter[str] = Counter()
+    climbed = evaluator.climbed
+
+    def watched(policy: Policy, asked: Any, state: State, tier: int, highest: int) -> int:
+        reached = climbed(policy, asked, state, tier, highest)
+        seen["climbed"] += reached > tier
+        return reached
+
+    monkeypatch.setattr(evaluator, "climbed", watched)
+    rng = seeded("even")
+    total = 0
+    for _ in range(100):
+        policy = random_policy(rng)
+        for state in (random_state(rng, policy), random_state(rng, policy)):
+            for _ in range(20):
+                answer = decide(policy, random_request(rng, policy), state)
+                total += 1
+                if isinstance(answer, RequestError):
+                    seen["error"] += 1
+                    continue
+                seen[answer.outcome.value] += 1
+                seen[f"action {answer.action}"] += 1
+                seen["until"] += answer.until is not None
+                seen["rule"] += answer.rule is not None
+                for flag in ("downgraded", "no_way_up", "served_by_fallback"):
+                    seen[flag] += getattr(answer, flag)
+                seen["long chain"] += len(answer.chain) > 3
+
+    events = {outcome.value for outcome in Outcome} | {f"action {action.value}" for action in Action}
+    events |= {"error", "until", "rule", "downgraded", "no_way_up", "served_by_fallback", "climbed"}
+    assert set() == {event for event in events | {"long chain"} if seen[event] < total / 200}
+
+
+def test_a_case_survives_as_text() -> None:
+    """
+    What was written down is read back as the same policy, request and state.
+    """
+    rng = seeded("text")
+    for _ in range(50):
+        policy = random_policy(rng)
+        case = (policy, random_request(rng, policy), random_state(rng, policy))
+        text = describe(*case)
+
+        again = read_case(f"# why it was kept\n{text}")
+
+        assert text == describe(*again)
+        assert case[2] == again[2]
