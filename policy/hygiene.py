@@ -44,7 +44,7 @@ def clean(source: Source) -> tuple[Source, tuple[Diagnostic, ...]]:
     The rest can then be parsed and shown without repeating a secret or a control character.
     """
     found = [*_secrets(source), *_invisible(source)]
-    text = _ANY_SECRET.sub(lambda match: "*" * len(match.group()), source.text)
+    text = _ANY_SECRET.sub(lambda match: "x" * len(match.group()), source.text)
     text = _FORBIDDEN.sub(" ", text)
     return Source(source.name, text), tuple(found)
 

@@ -1,0 +1,172 @@
+"""State -> Situation: what the clock, the budgets, the keys and the cooldowns mean for one table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from ..schemas.policy import Action, Budget, BudgetIn, During, Level, Model
+from ..schemas.request import Spend, State
+from .compile import row_conditions
+from .conditions import budget_holds
+from .table import DecisionTable
+from .windows import active
+
+UNSPENT = Spend()
+_SEVERITY = {action: rank for rank, action in enumerate(Action)}
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The level of a budget that is in force."""
+
+    budget: Budget
+    level: Level
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """
+    A state in the terms of one table, good for any number of requests.
+
+    `rows` are the rows whose windows and budget conditions hold. `standing` gives for a domain
+    with budgets of its own, and for None (every other request), the worst level in force. `paused`
+    names for a model the budget that pauses it, `unusable` what is wrong with it whatever the
+    request. `finished` keeps decisions; it is a cache, not a part of the value.
+    """
+
+    state: State
+    local: datetime
+    windows: frozenset[str]
+    rows: int
+    standing: Mapping[str | None, Standing | None]
+    paused: Mapping[str, Budget]
+    unusable: Mapping[str, str]
+    finished: dict[Any, Any] = field(default_factory=dict, compare=False)
+
+    def standing_for(self, domain: str) -> Standing | None:
+        """The worst level in force for a request of a domain."""
+        return self.standing.get(domain, self.standing[None])
+
+
+def observe(table: DecisionTable, state: State) -> Situation:
+    """
+    Work out what a state means for a table.
+
+    Raises:
+        ValueError: the clock doesn't know its time zone.
+    """
+    if state.now.tzinfo is None:
+        raise ValueError("the clock of a state must know its time zone")
+    local = state.now.astimezone(table.zone)
+    windows = active(table.policy.windows, local)
+    return Situation(
+        state=state,
+        local=local,
+        windows=windows,
+        rows=_rows(table, state, windows),
+        standing={d: _standing(table, state, d) for d in (None, *table.scoped_domains)},
+        paused=_paused(table, state),
+        unusable=dict(_unusable(table, state)),
+    )
+
+
+def spend_of(state: State, budget: Budget) -> Spend:
+    """What a state says of a budget; nothing said is nothing spent."""
+    return state.spend.get(budget.name, UNSPENT)
+
+
+def level_of(budget: Budget, spend: Spend) -> Level | None:
+    """The last level of a budget that is reached. Only `pause` counts what is held too."""
+    reached = None
+    for level in budget.levels:
+        held = spend.held_nusd if level.action is Action.PAUSE else 0
+        if (spend.spent_nusd + held) * 100 >= level.percent * budget.limit_nusd:
+            reached = level
+    return reached
+
+
+def until(budget: Budget, local: datetime) -> datetime | None:
+    """When the budget's window turns, in UTC; None for a run or a story, which end by themselves."""
+    midnight = local.replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None, fold=0)
+    if budget.period == "day":
+        turn = midnight + timedelta(days=1)
+    elif budget.period == "week":
+        turn = midnight + timedelta(days=7 - local.weekday())
+    elif budget.period == "month":
+        turn = (midnight.replace(day=1) + timedelta(days=32)).replace(day=1)
+    else:
+        return None
+    return _resumes(turn.replace(tzinfo=local.tzinfo))
+
+
+def _resumes(local: datetime) -> datetime:
+    """A local midnight in UTC; where the clock skips it, the moment at which the clock resumes."""
+    moment = local.astimezone(UTC)
+    if moment.astimezone(local.tzinfo).replace(tzinfo=None) == local.replace(tzinfo=None):
+        return moment
+    # fold=1 reads a skipped time with the offset after the jump, which lands before it; the offset
+    # there tells how far the clock jumps.
+    early = local.replace(fold=1).astimezone(UTC)
+    before = early.astimezone(local.tzinfo).utcoffset()
+    assert before is not None
+    return local.replace(tzinfo=UTC) - before
+
+
+def _rows(table: DecisionTable, state: State, windows: frozenset[str]) -> int:
+    rows = table.everything
+    for row in table.state_rows:
+        for condition in row_conditions(row):
+            if isinstance(condition, During):
+                holds = (condition.window in windows) != condition.negated
+            elif isinstance(condition, BudgetIn):
+                budget = table.policy.budgets[condition.budget]
+                holds = budget_holds(condition, budget, spend_of(state, budget))
+            else:
+                continue
+            if not holds:
+                rows &= ~row.bit
+                break
+    return rows
+
+
+def _standing(table: DecisionTable, state: State, domain: str | None) -> Standing | None:
+    """The worst level of the budgets for the whole and for this domain."""
+    found = []
+    for budget in table.policy.budgets.values():
+        whole = budget.scope is None or (budget.scope == "domain" and budget.scope_name == domain)
+        level = level_of(budget, spend_of(state, budget)) if whole else None
+        if level is not None:
+            found.append(Standing(budget, level))
+    return max(found, key=lambda s: (_SEVERITY[s.level.action], s.level.tiers), default=None)
+
+
+def _paused(table: DecisionTable, state: State) -> dict[str, Budget]:
+    paused: dict[str, Budget] = {}
+    for budget in table.policy.budgets.values():
+        level = level_of(budget, spend_of(state, budget))
+        if budget.scope in ("provider", "tier", "model") and level and level.action is Action.PAUSE:
+            for model in table.policy.models.values():
+                if _belongs(table, model, budget):
+                    paused.setdefault(model.key, budget)
+    return paused
+
+
+def _belongs(table: DecisionTable, model: Model, budget: Budget) -> bool:
+    if budget.scope == "provider":
+        return model.provider == budget.scope_name
+    if budget.scope == "model":
+        return model.key == budget.scope_name
+    rank = table.rank.get(model.key)
+    return rank is not None and table.policy.tiers[rank].name == budget.scope_name
+
+
+def _unusable(table: DecisionTable, state: State) -> Iterator[tuple[str, str]]:
+    for model in table.policy.models.values():
+        if not model.enabled:
+            yield model.key, "disabled in the policy"
+        elif state.available is not None and model.key not in state.available:
+            keys = " or ".join(model.key_names)
+            yield model.key, f"no key: {keys} isn't set" if keys else "its program isn't installed"
