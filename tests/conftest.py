@@ -18,7 +18,7 @@ SWITCHES = {
     "MONTHLY_COST_BUDGET",
     "NO_COLOR",
 }
-SIZES = {"POLICYCTL_PAIRS"}  # speaks to the tests, not to policyctl
+OF_THE_TESTS = {"POLICYCTL_PAIRS", "POLICYCTL_SEED"}  # the property tests read these, policyctl does not
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -39,6 +39,6 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     Take away every variable that policyctl reads, so that a test sees only what it sets itself.
     """
     for name in list(os.environ):
-        ours = name.startswith("POLICYCTL_") and name not in SIZES
+        ours = name.startswith("POLICYCTL_") and name not in OF_THE_TESTS
         if ours or name in SWITCHES or name.endswith("_API_KEY"):
             monkeypatch.delenv(name)
