@@ -1,20 +1,54 @@
-"""A policy language and decision engine that picks the LLM for each request."""
+"""
+policyctl decides which LLM answers each request, from a policy that people can read.
+
+    from policyctl import Engine
+
+    engine = Engine.load("claude-loop.policy")
+    engine.decide(complexity=4, requires={"vision"}).chain
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["__version__"]
+if TYPE_CHECKING:
+    from .router import Engine as Engine
+    from .router import validate as validate
+    from .schemas.decision import Decision as Decision
+    from .schemas.errors import PolicyctlError as PolicyctlError
+    from .schemas.errors import PolicyError as PolicyError
+    from .schemas.errors import RequestError as RequestError
+    from .schemas.errors import RoutingError as RoutingError
+    from .schemas.errors import StoryError as StoryError
+    from .schemas.request import Request as Request
+    from .schemas.request import Spend as Spend
+
+__version__ = "0.1.0"
+
+# Names are imported when they are first used, so that importing the package costs nothing.
+_HOMES = {
+    "Engine": "router",
+    "validate": "router",
+    "Decision": "schemas.decision",
+    "PolicyctlError": "schemas.errors",
+    "PolicyError": "schemas.errors",
+    "RequestError": "schemas.errors",
+    "RoutingError": "schemas.errors",
+    "StoryError": "schemas.errors",
+    "Request": "schemas.request",
+    "Spend": "schemas.request",
+}
+
+__all__ = ["__version__", *_HOMES]
 
 
 def __getattr__(name: str) -> Any:
-    """
-    Load a public name when it is first asked for.
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
 
-    Start-up time is a promise of the command, so importing this package imports nothing else.
-    """
-    if name == "__version__":
-        from importlib.metadata import version
+    return getattr(import_module(f".{_HOMES[name]}", __name__), name)
 
-        return version("policyctl")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

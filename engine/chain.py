@@ -92,6 +92,13 @@ def route(
     return walk.routing(tier, standing, ceiling, layers)
 
 
+def removal_of(
+    table: DecisionTable, facts: Facts, situation: Situation, limits: tuple[Limit, ...], key: str
+) -> str | None:
+    """Why one model can't serve a request, whoever names it; None where it can."""
+    return _Walk(table, facts, situation, _forbidden(table, limits)).removal(key)
+
+
 # --- level ----------------------------------------------------------------------------------------
 
 

@@ -1,0 +1,234 @@
+"""
+The one object that puts the rooms together: what a program, the command and a loop hold.
+
+`Engine` reads a policy once and decides as often as it is asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from functools import lru_cache
+from pathlib import Path
+
+from .engine.compile import compile_policy
+from .engine.decide import decide, observe
+from .engine.examples import failing_examples
+from .engine.explain import explain
+from .engine.flips import Flip, flips
+from .engine.situation import Situation
+from .engine.table import DecisionTable
+from .engine.windows import next_change
+from .policy.check import Checked, check_files, check_text
+from .providers.catalogue import key_names_for, load_catalogue, look_up, suggest
+from .schemas.catalogue import Catalogue, Price, Prices
+from .schemas.decision import Decision, Explanation
+from .schemas.diagnostics import Report
+from .schemas.errors import PolicyError
+from .schemas.policy import NANO, Policy
+from .schemas.request import Failure, Request, Spend, State
+from .schemas.text import Source
+
+PolicyPath = str | Path
+
+
+@dataclass(frozen=True, slots=True)
+class PriceBook:
+    """The price catalogue, as the language asks it."""
+
+    catalogue: Catalogue
+
+    @property
+    def providers(self) -> frozenset[str]:
+        """All first words that a model id may have."""
+        return self.catalogue.providers
+
+    def find(self, model_id: str) -> Price | None:
+        """What is known of a model."""
+        return look_up(self.catalogue, model_id)
+
+    def near(self, model_id: str) -> tuple[str, ...]:
+        """Ids that the user may have meant."""
+        return suggest(self.catalogue, model_id)
+
+    def key_names(self, model_id: str) -> tuple[str, ...]:
+        """The environment variables of which one must hold the key."""
+        return key_names_for(self.catalogue, model_id)
+
+
+@lru_cache(maxsize=1)
+def price_book() -> Prices:
+    """The shipped price catalogue."""
+    return PriceBook(load_catalogue())
+
+
+def validate(paths: Iterable[PolicyPath]) -> Checked:
+    """Check a policy of one or several files, its examples included."""
+    checked = check_files([Path(p) for p in paths], price_book())
+    if checked.policy is None:
+        return checked
+    failing = tuple(failing_examples(compile_policy(checked.policy)))
+    report = Report(checked.report.sources, (*checked.report.diagnostics, *failing))
+    return Checked(report, checked.policy)
+
+
+class Engine:
+    """
+    A compiled policy that decides.
+
+    Decisions read no file, no environment and no network. The clock is read only where a call
+    doesn't pass `now`.
+    """
+
+    def __init__(self, checked: Checked) -> None:
+        if checked.policy is None:
+            raise PolicyError(checked.report)
+        self.report = checked.report
+        self.table: DecisionTable = compile_policy(checked.policy)
+        self._last: tuple[State, datetime, Situation] | None = None
+
+    @classmethod
+    def load(cls, *paths: PolicyPath) -> Engine:
+        """
+        Read a policy from one file, or from several that are merged in the order given.
+
+        Raises:
+            PolicyError: the policy has errors; its `report` lists them with their places.
+        """
+        return cls(check_files([Path(p) for p in paths], price_book()))
+
+    @classmethod
+    def from_text(cls, text: str, name: str = "policy") -> Engine:
+        """
+        Read a policy from its text.
+
+        Raises:
+            PolicyError: the policy has errors; its `report` lists them with their places.
+        """
+        return cls(check_text(text, price_book(), name))
+
+    @property
+    def policy(self) -> Policy:
+        """What the policy says."""
+        return self.table.policy
+
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        """The text of the policy, file by file."""
+        return self.report.sources
+
+    def decide(
+        self,
+        request: Request | None = None,
+        *,
+        now: datetime | None = None,
+        spend: Mapping[str, Spend | float | Decimal] | None = None,
+        down: Iterable[str] = (),
+        available: Iterable[str] | None = None,
+        **facts: object,
+    ) -> Decision:
+        """
+        Find the chain for a request.
+
+        Args:
+            request: the request; or give its fields as keyword arguments, with declared inputs
+                by their names: `decide(complexity=4, requires={"vision"}, private=True)`.
+            now: the moment to decide for; it must know its time zone. Default: the clock.
+            spend: for a budget's name what was spent in its current window, in USD.
+            down: keys of models in cooldown.
+            available: keys of models that have a key; None: don't look.
+
+        Raises:
+            RequestError: the request lacks a fact, or gives an impossible one.
+        """
+        asked = request if request is not None else request_from(facts)
+        return decide(self.table, asked, self.situation(now, spend, down, available))
+
+    def explain(
+        self,
+        request: Request | None = None,
+        *,
+        now: datetime | None = None,
+        spend: Mapping[str, Spend | float | Decimal] | None = None,
+        down: Iterable[str] = (),
+        available: Iterable[str] | None = None,
+        **facts: object,
+    ) -> Explanation:
+        """Decide, and say why. Arguments and errors as for `decide`."""
+        asked = request if request is not None else request_from(facts)
+        return explain(self.table, asked, self.situation(now, spend, down, available))
+
+    def flips(self, request: Request, situation: Situation) -> tuple[Flip, ...]:
+        """The smallest changes that would give another chain."""
+        return flips(self.table, request, situation)
+
+    def situation(
+        self,
+        now: datetime | None = None,
+        spend: Mapping[str, Spend | float | Decimal] | None = None,
+        down: Iterable[str] = (),
+        available: Iterable[str] | None = None,
+    ) -> Situation:
+        """The state of the world for this policy, kept while nothing in it changes."""
+        state = State(
+            now=now or datetime.now(UTC),
+            spend={name: _spend(amount) for name, amount in (spend or {}).items()},
+            down=frozenset(down),
+            available=None if available is None else frozenset(available),
+        )
+        if self._last is not None:
+            seen, until, situation = self._last
+            if seen.now <= state.now < until and replace(state, now=seen.now) == seen:
+                return situation
+        situation = observe(self.table, state)
+        self._last = (state, self._next_turn(state.now), situation)
+        return situation
+
+    def _next_turn(self, now: datetime) -> datetime:
+        """When the windows, or the day, and with it what budgets call today, change next."""
+        local = now.astimezone(self.table.zone)
+        midnight = (local + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
+        change = next_change(self.policy.windows, self.table.zone, now)
+        tomorrow = midnight.astimezone(UTC)
+        return tomorrow if change is None else min(change, tomorrow)
+
+
+def _spend(amount: Spend | float | Decimal) -> Spend:
+    return amount if isinstance(amount, Spend) else Spend(int(Decimal(str(amount)) * NANO))
+
+
+_FIELDS = frozenset(Request.__dataclass_fields__)
+
+
+def request_from(facts: Mapping[str, object]) -> Request:
+    """
+    A request from plain values: fields of Request by name, everything else a declared input.
+
+    True and False become yes and no, any iterable of capabilities a set, names of failed gates
+    (`gates=["tests"]`) failures.
+    """
+    fields: dict[str, object] = {k: v for k, v in facts.items() if k in _FIELDS and v is not None}
+    inputs = {k: _plain(v) for k, v in facts.items() if k not in _FIELDS | {"gates"} and v is not None}
+    if "requires" in fields:
+        fields["requires"] = frozenset(_texts(fields["requires"]))
+    if "story_models" in fields:
+        fields["story_models"] = _texts(fields["story_models"])
+    if facts.get("gates"):
+        fields["failures"] = tuple(Failure(f"gate {gate}") for gate in _texts(facts["gates"]))
+    given = fields.pop("inputs", {})
+    merged = {**given, **inputs} if isinstance(given, Mapping) else inputs
+    return Request(**fields, inputs=merged)  # type: ignore[arg-type]  # values are checked by decide
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return value
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    if isinstance(value, str):
+        return (value,)
+    return tuple(str(item) for item in value) if isinstance(value, Iterable) else ()
