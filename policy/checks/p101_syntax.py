@@ -1,5 +1,37 @@
 """
 P101: syntax error
+
+What it finds
+
+A word, sign or amount that can't stand where it stands. The message says what
+can, in the words of the language. Checking goes on at the next statement, so
+one run tells all of them.
+
+Why it matters
+
+A statement that can't be read can't be obeyed, and a policy is used whole or
+not at all. Habits of other languages (`==`, `!=`, braces, `true`) end here;
+the help says the word of this one.
+
+Example
+
+    model haiku is anthropic/claude-haiku-5-5
+    model opus is anthropic/claude-opus-5-5
+    tier cheap from complexity 0 has haiku
+    tier strong from complexity 6 has opus
+    rule release
+      when branch == "main"
+      use tier strong
+
+Instead
+
+    model haiku is anthropic/claude-haiku-5-5
+    model opus is anthropic/claude-opus-5-5
+    tier cheap from complexity 0 has haiku
+    tier strong from complexity 6 has opus
+    rule release
+      when branch is "main"
+      use tier strong
 """
 
 from __future__ import annotations

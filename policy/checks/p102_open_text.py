@@ -1,5 +1,28 @@
 """
 P102: text without a closing quote
+
+What it finds
+
+A text that starts with a double quote and has no second one on its line.
+
+Why it matters
+
+A text never goes over the end of its line. So a forgotten quote spoils one
+line and not the rest of the file. A text can't hold a double quote itself.
+
+Example
+
+    model haiku is anthropic/claude-haiku-5-5
+    tier cheap from complexity 0 has haiku
+    refuse when kind is "legal
+      because "Lawyers write this themselves."
+
+Instead
+
+    model haiku is anthropic/claude-haiku-5-5
+    tier cheap from complexity 0 has haiku
+    refuse when kind is "legal"
+      because "Lawyers write this themselves."
 """
 
 from __future__ import annotations

@@ -1,5 +1,24 @@
 """
 P104: too much text
+
+What it finds
+
+A file of more than 256 KiB, more than 1 MiB in all files of one policy, or
+more than 200 files (or 32 levels) of includes.
+
+Why it matters
+
+A policy is text that a person reads. What is larger was named by mistake, or
+is meant to keep the checker busy. It isn't read further.
+
+Example
+
+    loop.policy includes team/models.policy, and that file has 300 KiB.
+
+Instead
+
+    team/models.policy is split: loop.policy includes team/anthropic.policy
+    and team/openai.policy, each below 256 KiB.
 """
 
 from __future__ import annotations

@@ -1,5 +1,29 @@
 """
 P202: unknown fact
+
+What it finds
+
+A condition on a fact that is neither built in nor declared by an `input`
+statement.
+
+Why it matters
+
+A misspelt fact would never have a value, so its rule would never match, or a
+`refuse` never refuse. Declaring the input also says what values it has and
+which one counts when a request doesn't give it.
+
+Example
+
+    model haiku is anthropic/claude-haiku-5-5
+    tier cheap from complexity 0 has haiku
+    refuse when private is yes
+
+Instead
+
+    model haiku is anthropic/claude-haiku-5-5
+    tier cheap from complexity 0 has haiku
+    input private is yes or no default no
+    refuse when private is yes
 """
 
 from __future__ import annotations

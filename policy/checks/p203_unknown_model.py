@@ -1,5 +1,25 @@
 """
 P203: unknown model
+
+What it finds
+
+A model that no `model` statement declares. A reference is a model's key, one
+of its aliases, or the last `/` part of exactly one key.
+
+Why it matters
+
+A chain with a name nobody serves would fail at the first request. And a
+misspelt name behind `never use` would forbid nothing.
+
+Example
+
+    model haiku is anthropic/claude-haiku-5-5
+    tier cheap from complexity 0 has hiku
+
+Instead
+
+    model haiku is anthropic/claude-haiku-5-5
+    tier cheap from complexity 0 has haiku
 """
 
 from __future__ import annotations

@@ -1,5 +1,30 @@
 """
 P206: unknown window
+
+What it finds
+
+A window behind `during` or `outside` that no `window` statement declares.
+
+Why it matters
+
+A rule or limit in a window that doesn't exist would never, or always, hold.
+
+Example
+
+    model haiku is anthropic/claude-haiku-5-5
+    model opus is anthropic/claude-opus-5-5
+    tier cheap from complexity 0 has haiku
+    tier strong from complexity 6 has opus
+    rule at_night when during night use tier cheap
+
+Instead
+
+    model haiku is anthropic/claude-haiku-5-5
+    model opus is anthropic/claude-opus-5-5
+    tier cheap from complexity 0 has haiku
+    tier strong from complexity 6 has opus
+    window night is Mon to Sun 22:00 to 06:00
+    rule at_night when during night use tier cheap
 """
 
 from __future__ import annotations

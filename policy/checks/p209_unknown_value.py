@@ -1,5 +1,28 @@
 """
 P209: unknown value
+
+What it finds
+
+A value that is none of those that the input's declaration lists.
+
+Why it matters
+
+The condition would never hold (or with `is not`, always), and nobody would
+notice.
+
+Example
+
+    model haiku is anthropic/claude-haiku-5-5
+    tier cheap from complexity 0 has haiku
+    input stage is one of dev, prod default dev
+    refuse when stage is production
+
+Instead
+
+    model haiku is anthropic/claude-haiku-5-5
+    tier cheap from complexity 0 has haiku
+    input stage is one of dev, prod default dev
+    refuse when stage is prod
 """
 
 from __future__ import annotations

@@ -1,5 +1,26 @@
 """
 P210: unknown capability
+
+What it finds
+
+A word behind `can`, or in a condition on `requires`, that is no capability.
+They are `vision`, `tools`, `json_mode`, `reasoning`, `audio`, `pdf` and
+`web_search`.
+
+Why it matters
+
+Requests ask for capabilities by these words. A model with a misspelt one
+would be passed over by every request that needs it.
+
+Example
+
+    model haiku is anthropic/claude-haiku-5-5 can vison, tools
+    tier cheap from complexity 0 has haiku
+
+Instead
+
+    model haiku is anthropic/claude-haiku-5-5 can vision, tools
+    tier cheap from complexity 0 has haiku
 """
 
 from __future__ import annotations

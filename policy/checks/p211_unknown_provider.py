@@ -1,5 +1,28 @@
 """
 P211: unknown provider
+
+What it finds
+
+A model whose id doesn't start with a provider that is known, or has no
+provider at all. Also a budget for a provider that no model of the policy
+uses.
+
+Why it matters
+
+The first word of `PROVIDER/MODEL` says who serves the model, so it decides
+where the request and its data go, and which key pays.
+
+Example
+
+    model haiku is antropic/claude-haiku-5-5
+      costs $0.10 in, $0.50 out
+    tier cheap from complexity 0 has haiku
+
+Instead
+
+    model haiku is anthropic/claude-haiku-5-5
+      costs $0.10 in, $0.50 out
+    tier cheap from complexity 0 has haiku
 """
 
 from __future__ import annotations

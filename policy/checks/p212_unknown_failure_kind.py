@@ -1,5 +1,31 @@
 """
 P212: unknown kind of failure
+
+What it finds
+
+A word behind `on`, of a `retry` or an `escalate`, that is no kind of failure.
+They are `rate_limit`, `overloaded`, `timeout`, `connection`, `server_error`,
+`auth`, `quota`, `not_found`, `invalid_request`, `context_window`,
+`content_filter`, `bad_response` and `cancelled`.
+
+Why it matters
+
+Every failure becomes one of these kinds. What is said for another word would
+never be done.
+
+Example
+
+    model haiku is anthropic/claude-haiku-5-5
+    tier cheap from complexity 0 has haiku
+    retry 3 attempts wait 1s
+      on ratelimit wait 60s
+
+Instead
+
+    model haiku is anthropic/claude-haiku-5-5
+    tier cheap from complexity 0 has haiku
+    retry 3 attempts wait 1s
+      on rate_limit wait 60s
 """
 
 from __future__ import annotations

@@ -1,5 +1,29 @@
 """
 P215: said twice
+
+What it finds
+
+A statement that may stand once (`policy`, `timezone`, `baseline`, `estimate`,
+`fallback`, `hedge`, a `retry` for the same models), a clause of a model, or
+an item of a list, that stands a second time.
+
+Why it matters
+
+One of the two would be ignored, and a reader can't see which. In a list the
+second one changes nothing, so another name was most likely meant.
+
+Example
+
+    model haiku is anthropic/claude-haiku-5-5
+    tier cheap from complexity 0 has haiku
+    retry 3 attempts wait 1s
+    retry 5 attempts wait 2s
+
+Instead
+
+    model haiku is anthropic/claude-haiku-5-5
+    tier cheap from complexity 0 has haiku
+    retry 3 attempts wait 2s
 """
 
 from __future__ import annotations

@@ -1,5 +1,29 @@
 """
 P301: wrong type
+
+What it finds
+
+A value or a condition that doesn't fit what the fact is: a text for a number,
+`starts with` on a yes or no, `above` on a text.
+
+Why it matters
+
+Each fact is of one kind: yes or no, one of some words, a number, a text, or a
+set of capabilities. A test of another kind could never hold.
+
+Example
+
+    model haiku is anthropic/claude-haiku-5-5
+    tier cheap from complexity 0 has haiku
+    input private is yes or no default no
+    refuse when private is high
+
+Instead
+
+    model haiku is anthropic/claude-haiku-5-5
+    tier cheap from complexity 0 has haiku
+    input private is yes or no default no
+    refuse when private is yes
 """
 
 from __future__ import annotations

@@ -1,5 +1,24 @@
 """
 P302: wrong unit
+
+What it finds
+
+An amount with another unit than belongs there, or without one.
+
+Why it matters
+
+The unit says what a number means: 90 seconds are not 90 percent. Nothing is
+guessed or converted from a bare number where a unit belongs.
+
+Example
+
+    model haiku is anthropic/claude-haiku-5-5 timeout 90
+    tier cheap from complexity 0 has haiku
+
+Instead
+
+    model haiku is anthropic/claude-haiku-5-5 timeout 90s
+    tier cheap from complexity 0 has haiku
 """
 
 from __future__ import annotations

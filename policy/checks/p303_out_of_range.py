@@ -1,5 +1,27 @@
 """
 P303: out of range
+
+What it finds
+
+A number outside what it can be: a complexity above 10, a percentage above
+1000, no attempts at all. Also a range that ends before it starts.
+
+Why it matters
+
+A condition on such a number never holds, or always does. As a setting it
+would be an attempt to do something impossible.
+
+Example
+
+    model haiku is anthropic/claude-haiku-5-5
+    tier cheap from complexity 0 has haiku
+    refuse when complexity is above 90
+
+Instead
+
+    model haiku is anthropic/claude-haiku-5-5
+    tier cheap from complexity 0 has haiku
+    refuse when complexity is above 9
 """
 
 from __future__ import annotations

@@ -1,5 +1,28 @@
 """
 P304: malformed amount
+
+What it finds
+
+A number whose digits make no sense: thousands that aren't grouped by three,
+more than 18 digits, or money in smaller parts than a billionth of a dollar.
+
+Why it matters
+
+`$1,50` may mean one dollar fifty or a mistyped $1,500. Money isn't guessed.
+
+Example
+
+    model haiku is anthropic/claude-haiku-5-5
+    tier cheap from complexity 0 has haiku
+    budget monthly is $1,50 per month
+      at 100% pause
+
+Instead
+
+    model haiku is anthropic/claude-haiku-5-5
+    tier cheap from complexity 0 has haiku
+    budget monthly is $1.50 per month
+      at 100% pause
 """
 
 from __future__ import annotations

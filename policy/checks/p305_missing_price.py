@@ -1,5 +1,27 @@
 """
 P305: missing price
+
+What it finds
+
+A model without a `costs` clause whose price the catalogue doesn't know
+either.
+
+Why it matters
+
+The cheapest model of a tier serves, and budgets count money: neither is
+possible without a price. A model that really costs nothing says `costs
+nothing`. Prices are for a million tokens.
+
+Example
+
+    model house is openai/house-tuned-model
+    tier cheap from complexity 0 has house
+
+Instead
+
+    model house is openai/house-tuned-model
+      costs $1.00 in, $4.00 out
+    tier cheap from complexity 0 has house
 """
 
 from __future__ import annotations

@@ -1,5 +1,28 @@
 """
 P308: text that doesn't fit
+
+What it finds
+
+A text that must have a form and doesn't: the name of an environment variable,
+the address of a server, a time of day, an email address.
+
+Why it matters
+
+It would be found out only when it is needed: when a key is looked up, a model
+is called or an alert is sent.
+
+Example
+
+    model haiku is anthropic/claude-haiku-5-5
+    tier cheap from complexity 0 has haiku
+    alert expensive_day when daily_cost is above $20 email "team"
+
+Instead
+
+    model haiku is anthropic/claude-haiku-5-5
+    tier cheap from complexity 0 has haiku
+    alert expensive_day when daily_cost is above $20
+      email "team@example.com"
 """
 
 from __future__ import annotations

@@ -1,5 +1,30 @@
 """
 P401: tiers out of order
+
+What it finds
+
+A first tier that doesn't start at complexity 0, or a tier that doesn't start
+above the one before it.
+
+Why it matters
+
+A tier ends where the next one starts. In rising order there is no gap and no
+overlap, and "the next tier" of an escalation or a downgrade is the next on
+the page.
+
+Example
+
+    model haiku is anthropic/claude-haiku-5-5
+    model opus is anthropic/claude-opus-5-5
+    tier strong from complexity 6 has opus
+    tier cheap from complexity 0 has haiku
+
+Instead
+
+    model haiku is anthropic/claude-haiku-5-5
+    model opus is anthropic/claude-opus-5-5
+    tier cheap from complexity 0 has haiku
+    tier strong from complexity 6 has opus
 """
 
 from __future__ import annotations

@@ -1,5 +1,36 @@
 """
 P402: budget levels out of order
+
+What it finds
+
+Levels of a budget that don't rise in percent, or a later level that does less
+than an earlier one. From mild to hard they are `warn`, `downgrade`, `only`
+and `pause`.
+
+Why it matters
+
+Of the levels that are reached the last written counts. If it were the milder
+one, spending more would loosen the budget.
+
+Example
+
+    model haiku is anthropic/claude-haiku-5-5
+    model opus is anthropic/claude-opus-5-5
+    tier cheap from complexity 0 has haiku
+    tier strong from complexity 6 has opus
+    budget monthly is $500 per month
+      at 90% only haiku
+      at 75% downgrade 1 tier
+
+Instead
+
+    model haiku is anthropic/claude-haiku-5-5
+    model opus is anthropic/claude-opus-5-5
+    tier cheap from complexity 0 has haiku
+    tier strong from complexity 6 has opus
+    budget monthly is $500 per month
+      at 75% downgrade 1 tier
+      at 90% only haiku
 """
 
 from __future__ import annotations

@@ -1,5 +1,27 @@
 """
 P403: policy without a tier
+
+What it finds
+
+A policy without any `tier` statement.
+
+Why it matters
+
+A request's complexity chooses a tier, and the tier gives the model. Without
+one there is nothing to choose from.
+
+Example
+
+    model haiku is anthropic/claude-haiku-5-5
+    model opus is anthropic/claude-opus-5-5
+    fallback to haiku, opus
+
+Instead
+
+    model haiku is anthropic/claude-haiku-5-5
+    model opus is anthropic/claude-opus-5-5
+    tier cheap from complexity 0 has haiku
+    fallback to opus
 """
 
 from __future__ import annotations

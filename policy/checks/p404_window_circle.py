@@ -1,5 +1,30 @@
 """
 P404: windows that name each other in a circle
+
+What it finds
+
+Windows that are defined as `outside` each other, or a window that is outside
+itself.
+
+Why it matters
+
+Whether such a window holds would depend on whether it doesn't.
+
+Example
+
+    model haiku is anthropic/claude-haiku-5-5
+    tier cheap from complexity 0 has haiku
+    window work is outside rest
+    window rest is outside work
+    refuse when during rest
+
+Instead
+
+    model haiku is anthropic/claude-haiku-5-5
+    tier cheap from complexity 0 has haiku
+    window work is Mon to Fri 09:00 to 17:00
+    window rest is outside work
+    refuse when during rest
 """
 
 from __future__ import annotations

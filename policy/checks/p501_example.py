@@ -1,5 +1,30 @@
 """
 P501: example that doesn't hold
+
+What it finds
+
+An `example` whose chain doesn't start with the models that it names.
+
+Why it matters
+
+Examples are the policy's own tests: they say in plain words what its author
+expects. When one fails, either a change went wrong or the expectation did.
+
+Example
+
+    model haiku is anthropic/claude-haiku-5-5
+    model opus is anthropic/claude-opus-5-5
+    tier cheap from complexity 0 has haiku
+    tier strong from complexity 6 has opus
+    example complexity is 8 gives haiku
+
+Instead
+
+    model haiku is anthropic/claude-haiku-5-5
+    model opus is anthropic/claude-opus-5-5
+    tier cheap from complexity 0 has haiku
+    tier strong from complexity 6 has opus
+    example complexity is 8 gives opus
 """
 
 from __future__ import annotations

@@ -1,0 +1,126 @@
+"""The page of each diagnostic code: it is there, its example gives the code, its other text gives nothing."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import re
+import textwrap
+from types import ModuleType
+
+import pytest
+
+from policyctl.policy import checks
+from policyctl.policy.check import check_text
+from policyctl.router import price_book
+from policyctl.schemas.diagnostics import Severity
+
+HEADINGS = ("What it finds", "Why it matters", "Example", "Instead")
+
+ABOUT_FILES = {"P104", "P105", "P106", "P107"}
+"""Codes about files on disk: their pages describe the files."""
+
+PROVED_BY_THE_ENGINE = re.compile(r"P5\d\d")
+"""Codes that `check_text` doesn't give, since they need decisions. Their examples are free of other errors."""
+
+
+def check_files() -> list[str]:
+    return sorted(found.name for found in pkgutil.iter_modules(checks.__path__))
+
+
+def load(name: str) -> ModuleType:
+    return importlib.import_module(f"{checks.__name__}.{name}")
+
+
+def page_of(name: str) -> str:
+    return (load(name).__doc__ or "").strip()
+
+
+def sections(page: str) -> dict[str, str]:
+    """
+    Return the text below each heading.
+    """
+    parts = re.split(rf"^({'|'.join(HEADINGS)})$\n", page, flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+def policy_text(section: str) -> str:
+    """
+    Return the policy of a section; `[U+200B]` in it stands for that character.
+    """
+    text = textwrap.dedent(section).strip() + "\n"
+    return re.sub(r"\[U\+([0-9A-F]{4,6})]", lambda match: chr(int(match[1], 16)), text)
+
+
+FILES = check_files()
+WITH_A_POLICY = [name for name in FILES if name[:4].upper() not in ABOUT_FILES]
+
+
+def test_there_are_pages() -> None:
+    """
+    The folder of the checks is really looked at, and codes are unique.
+    """
+    codes = [load(name).CODE for name in FILES]
+
+    assert "p203_unknown_model" in FILES
+    assert sorted(set(codes)) == sorted(codes)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_file_is_named_after_its_code(name: str) -> None:
+    """
+    The file, its CODE and the title of its page say the same code.
+    """
+    code = load(name).CODE
+
+    assert code == name[:4].upper()
+    assert page_of(name).startswith(f"{code}: ")
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_page_has_its_four_parts(name: str) -> None:
+    """
+    A page says what is found, why it matters, and shows an example and its mended form.
+    """
+    page = page_of(name)
+    found = sections(page)
+
+    assert HEADINGS == tuple(found)
+    assert [] == [heading for heading, text in found.items() if not text.strip()]
+    assert [] == [line for line in page.splitlines() if len(line) > 78 or line != line.rstrip()]
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_examples_are_set_off_and_prose_is_not(name: str) -> None:
+    """
+    Examples stand four spaces in, which is also a code block in Markdown; sentences don't.
+    """
+    found = sections(page_of(name))
+    prose = "\n".join(found[heading] for heading in HEADINGS[:2])
+    shown = "\n".join(found[heading] for heading in HEADINGS[2:])
+
+    assert [] == [line for line in prose.splitlines() if line.startswith(" ")]
+    assert [] == [line for line in shown.splitlines() if line and not line.startswith("    ")]
+
+
+@pytest.mark.parametrize("name", WITH_A_POLICY)
+def test_the_example_gives_its_code_and_no_other_error(name: str) -> None:
+    """
+    The example of a page is a complete policy with the one fault that the page is about.
+    """
+    code = load(name).CODE
+    report = check_text(policy_text(sections(page_of(name))["Example"]), price_book()).report
+    errors = {found.code for found in report.diagnostics if found.severity is Severity.ERROR}
+
+    assert set() == errors - {code}
+    assert PROVED_BY_THE_ENGINE.fullmatch(code) or code in {found.code for found in report.diagnostics}
+
+
+@pytest.mark.parametrize("name", WITH_A_POLICY)
+def test_the_mended_text_gives_no_finding(name: str) -> None:
+    """
+    What a page says to write instead is a complete policy without any finding.
+    """
+    report = check_text(policy_text(sections(page_of(name))["Instead"]), price_book()).report
+
+    assert [] == [(found.code, found.message) for found in report.diagnostics]
