@@ -27,7 +27,7 @@ from .schemas.catalogue import Catalogue, Price, Prices
 from .schemas.decision import Decision, Explanation
 from .schemas.diagnostics import Report
 from .schemas.errors import PolicyError
-from .schemas.policy import NANO, Policy
+from .schemas.policy import NANO, CheckedPolicy, Policy
 from .schemas.request import Failure, Request, Spend, State
 from .schemas.text import Source
 
@@ -119,10 +119,16 @@ class Engine:
         """The text of the policy, file by file."""
         return self.report.sources
 
+    def without_rules(self) -> DecisionTable:
+        """The table of this policy without its rules, hard limits and domains: what tiers alone give."""
+        bare = replace(self.policy, rules=(), limits=(), domains={})
+        return compile_policy(CheckedPolicy(bare))
+
     def decide(
         self,
         request: Request | None = None,
         *,
+        situation: Situation | None = None,
         now: datetime | None = None,
         spend: Mapping[str, Spend | float | Decimal] | None = None,
         down: Iterable[str] = (),
@@ -135,6 +141,7 @@ class Engine:
         Args:
             request: the request; or give its fields as keyword arguments, with declared inputs
                 by their names: `decide(complexity=4, requires={"vision"}, private=True)`.
+            situation: a situation that `situation()` gave, in place of the next four.
             now: the moment to decide for; it must know its time zone. Default: the clock.
             spend: for a budget's name what was spent in its current window, in USD.
             down: keys of models in cooldown.
@@ -144,12 +151,13 @@ class Engine:
             RequestError: the request lacks a fact, or gives an impossible one.
         """
         asked = request if request is not None else request_from(facts)
-        return decide(self.table, asked, self.situation(now, spend, down, available))
+        return decide(self.table, asked, situation or self.situation(now, spend, down, available))
 
     def explain(
         self,
         request: Request | None = None,
         *,
+        situation: Situation | None = None,
         now: datetime | None = None,
         spend: Mapping[str, Spend | float | Decimal] | None = None,
         down: Iterable[str] = (),
@@ -158,7 +166,7 @@ class Engine:
     ) -> Explanation:
         """Decide, and say why. Arguments and errors as for `decide`."""
         asked = request if request is not None else request_from(facts)
-        return explain(self.table, asked, self.situation(now, spend, down, available))
+        return explain(self.table, asked, situation or self.situation(now, spend, down, available))
 
     def flips(self, request: Request, situation: Situation) -> tuple[Flip, ...]:
         """The smallest changes that would give another chain."""

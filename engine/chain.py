@@ -92,6 +92,23 @@ def route(
     return walk.routing(tier, standing, ceiling, layers)
 
 
+def fallback_chain(table: DecisionTable, key: str) -> tuple[str, ...]:
+    """A model and then the fallback list, whatever the request; disabled models fall out."""
+    models, rank = table.policy.models, table.rank.get(key)
+    chain = [key]
+    for entry in table.policy.fallback.entries if table.policy.fallback is not None else ():
+        if isinstance(entry, str):
+            chain.append(entry)
+        elif rank is not None:
+            tokens = table.policy.estimate_input_tokens, table.policy.estimate_output_tokens
+            mates = sorted(
+                (k for k in table.policy.tiers[rank].models if k not in chain and models[k].enabled),
+                key=lambda k: (expected_cost(models[k], *tokens), k),
+            )
+            chain += mates[: entry.count]
+    return tuple(k for k in dict.fromkeys(chain) if k == key or models[k].enabled)
+
+
 def removal_of(
     table: DecisionTable, facts: Facts, situation: Situation, limits: tuple[Limit, ...], key: str
 ) -> str | None:

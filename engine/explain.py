@@ -18,6 +18,10 @@ from .situation import Situation, spend_of
 from .table import DecisionTable
 
 
+EMPTY = '""'
+"""How an empty text is shown."""
+
+
 def explain(table: DecisionTable, request: Request, situation: Situation) -> Explanation:
     """
     Decide, and say why: each layer, rule, limit and model.
@@ -64,7 +68,7 @@ def value_words(value: FactValue) -> str:
     if isinstance(value, frozenset):
         return ", ".join(sorted(value)) or "nothing"
     if isinstance(value, str):
-        return value or '""'
+        return value or EMPTY
     return number(value)
 
 

@@ -101,3 +101,8 @@ def level_words(level: Level) -> str:
         Action.PAUSE: "pause",
     }[level.action]
     return f"at {percent(level.percent)} {action}"
+
+
+def listed_count(count: int, word: str) -> str:
+    """`1 model`, `3 models`."""
+    return f"{count} {word}{'' if count == 1 else 's'}"

@@ -1,0 +1,143 @@
+"""
+Where the command finds what it isn't told: flag > POLICYCTL_* > policyctl.toml or
+[tool.policyctl] of pyproject.toml > the files that are found upward from here.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import click
+
+from ..policy.names import did_you_mean
+
+KNOWN = ("policy", "prd", "color")
+
+POLICY_NAMES = ("policyctl.policy",)
+PRD_NAMES = ("prd.json",)
+
+
+def upward(start: Path) -> Iterator[Path]:
+    """A folder and those above it, up to the root of the checkout, the home folder or the disk."""
+    home = Path.home()
+    for folder in (start, *start.parents):
+        yield folder
+        if (folder / ".git").exists() or folder == home:
+            return
+
+
+def find_policy(here: Path) -> list[Path]:
+    """
+    The policy that applies here.
+
+    Raises:
+        click.UsageError: there is none, or more than one.
+    """
+    configured = _configured("policy", here)
+    if configured:
+        return [Path(p) for p in configured]
+    for folder in upward(here):
+        for name in POLICY_NAMES:
+            if (folder / name).is_file():
+                return [_short(folder / name, here)]
+        found = sorted(folder.glob("*.policy"))
+        if len(found) == 1:
+            return [_short(found[0], here)]
+        if found:
+            names = ", ".join(path.name for path in found[:5])
+            raise click.UsageError(f"there are several policies here ({names}); say which: --policy {found[0].name}")
+    raise click.UsageError("no policy was found here or above; say which: --policy FILE")
+
+
+def find_prd(here: Path) -> Path:
+    """
+    The PRD that applies here.
+
+    Raises:
+        click.UsageError: there is none.
+    """
+    configured = _configured("prd", here)
+    if configured:
+        return Path(configured[0])
+    for folder in upward(here):
+        for name in PRD_NAMES:
+            if (folder / name).is_file():
+                return _short(folder / name, here)
+    raise click.UsageError("no prd.json was found here or above; say which: --prd FILE")
+
+
+def color(here: Path) -> str:
+    """When to use colour, where no flag says."""
+    return (_configured("color", here) or ["auto"])[0]
+
+
+def environment(here: Path) -> Mapping[str, str]:
+    """The environment, with what a `.env` file of this project adds to it."""
+    for folder in upward(here):
+        if (folder / ".env").is_file():
+            from dotenv import dotenv_values
+
+            values = {k: v for k, v in dotenv_values(folder / ".env", interpolate=False).items() if v is not None}
+            return {**values, **os.environ}
+    return os.environ
+
+
+def _configured(key: str, here: Path) -> list[str]:
+    """A setting from the environment, else from the nearest configuration file."""
+    if os.environ.get(f"POLICYCTL_{key.upper()}"):
+        return os.environ[f"POLICYCTL_{key.upper()}"].split(os.pathsep if key == "policy" else "\0")
+    for folder in upward(here):
+        table = _table(folder)
+        if table is not None:
+            value = table.get(key)
+            values = [] if value is None else value if isinstance(value, list) else [value]
+            return [str(folder / v) if key in ("policy", "prd") else str(v) for v in values]
+    return []
+
+
+def _table(folder: Path) -> Mapping[str, object] | None:
+    """The settings of a folder's configuration file, if it has one."""
+    own, project = folder / "policyctl.toml", folder / "pyproject.toml"
+    if own.is_file():
+        return _checked(_read(own), own)
+    if project.is_file():
+        tool = _read(project).get("tool", {})
+        table = tool.get("policyctl") if isinstance(tool, dict) else None
+        return _checked(table, project) if isinstance(table, dict) else None
+    return None
+
+
+def _read(path: Path) -> dict[str, object]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise click.UsageError(f"{path} can't be read: {error}") from error
+
+
+def _checked(table: dict[str, object], path: Path) -> dict[str, object]:
+    for key in table:
+        if key not in KNOWN:
+            help = did_you_mean(key, KNOWN, else_list="the settings are")
+            raise click.UsageError(f"{path}: unknown setting `{key}`; {help}")
+    return table
+
+
+def _short(path: Path, here: Path) -> Path:
+    """A path as the user would write it from here."""
+    return path.relative_to(here) if path.is_relative_to(here) else Path(os.path.relpath(path, here))
+
+
+def git_branch(here: Path) -> str:
+    """The branch that is checked out, from the HEAD file; git isn't run. Empty: no branch."""
+    for folder in (here, *here.parents):
+        git = folder / ".git"
+        if git.is_file():  # a worktree: the file names the real folder
+            git = folder / git.read_text(encoding="utf-8").removeprefix("gitdir:").strip()
+        head = git / "HEAD"
+        if head.is_file():
+            text = head.read_text(encoding="utf-8").strip()
+            return text.removeprefix("ref: refs/heads/") if text.startswith("ref: ") else ""
+    raise click.UsageError("--branch @git: this is no git checkout")

@@ -1,0 +1,265 @@
+"""The page that `explain` prints: the answer first, then why, then what would flip it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from ..engine.explain import EMPTY
+from ..engine.flips import Flip
+from ..engine.situation import Situation
+from ..policy.names import listed
+from ..policy.words import number, usd
+from ..router import Engine
+from ..schemas.decision import Decision, Explanation, Outcome, Seen, Verdict
+from ..schemas.policy import LimitKind
+from ..schemas.request import Request
+from ..schemas.story import Story
+from .diagnostics import place
+from .output import bad, cells, columns, dim, good, named, pad, safe, strong, warned, width
+
+_MOST_FLIPS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Everything that the page shows."""
+
+    engine: Engine
+    request: Request
+    situation: Situation
+    explanation: Explanation
+    story: Story | None
+
+    def lines(self) -> Iterator[str]:
+        """The page but its last section."""
+        yield from self._title()
+        if self.explanation.steps:
+            yield from self._chain()
+        yield from self._why()
+        yield from self._others()
+
+    # the answer
+
+    def _title(self) -> Iterator[str]:
+        if self.story is not None:
+            yield f"{strong(safe(self.story.id))}  {safe(self.story.title)}"
+        decision = self.explanation.decision
+        if decision.chain:
+            cost = usd(decision.cost_estimate_nusd or 0)
+            yield f"{strong('->')} {good(safe(decision.chain[0]))}  tier {decision.tier}, about {cost}"
+        else:
+            yield from self._refusal(decision)
+        for remark in self.explanation.notes:
+            yield f"   {warned('note:')} {safe(remark)}"
+
+    def _refusal(self, decision: Decision) -> Iterator[str]:
+        until = "" if decision.until is None else f" until {_local(self, decision)}"
+        yield f"{strong('->')} {bad(decision.outcome.value)}: {safe(decision.refusal or '')}{until}"
+
+    def _chain(self) -> Iterator[str]:
+        yield ""
+        yield strong("Chain")
+        yield from columns(
+            [
+                str(number_),
+                named(safe(step.model)),
+                dim(safe(step.provider)),
+                usd(step.cost_nusd),
+                safe(step.reason) + (", in cooldown" if step.in_cooldown else ""),
+            ]
+            for number_, step in enumerate(self.explanation.steps, 1)
+        )
+
+    # why
+
+    def _why(self) -> Iterator[str]:
+        yield ""
+        yield strong("Why")
+        rows = [("facts", text) for text in self._facts()]
+        rows += [("complexity", text) for text in self._complexity()]
+        rows.append(("clock", self._clock()))
+        rows += self._statements("limits", self.explanation.limits, "no hard limit holds")
+        rows += self._statements("rules", self.explanation.rules, "no rule matches")
+        rows += [(layer.name, safe(layer.text)) for layer in self.explanation.layers]
+        yield from _labelled(rows)
+
+    def _facts(self) -> Iterator[str]:
+        facts = self.explanation.facts
+        given = [f"{_name(f.name)} {safe(f.value)}" for f in facts if f.given]
+        yield ", ".join(given) or "none is given"
+        read = self._read()
+        default = [f"{_name(f.name)} {safe(f.value)}" for f in facts if not f.given and f.name in read]
+        default = [text.replace(EMPTY, "empty") for text in default]
+        if default:
+            yield "by default: " + ", ".join(default)
+
+    def _read(self) -> set[str]:
+        """The facts worth showing where they have their default: those that are declared here."""
+        return {f.name for f in self.engine.policy.facts.values() if not f.built_in} | {"requires", "branch"}
+
+    def _complexity(self) -> Iterator[str]:
+        story = self.story
+        if story is None or self.request.complexity != story.complexity.value:
+            return
+        origin = {"number": "the story's number", "word": "the story's word", "formula": "by formula"}
+        yield f"{number(story.complexity.value)}, {origin.get(story.complexity.origin, story.complexity.origin)}"
+        for name, seen, points in story.complexity.parts if story.complexity.origin == "formula" else ():
+            yield f"  {points:4.2f}  {safe(name)}: {safe(seen)}"
+
+    def _clock(self) -> str:
+        local = self.situation.local
+        inside = sorted(self.situation.windows)
+        windows = f", in {', '.join(inside)}" if inside else ""
+        return f"{local:%a %d %b %Y %H:%M %Z}{windows}"
+
+    def _statements(self, label: str, seen: Sequence[Seen], none: str) -> Iterator[tuple[str, str]]:
+        if not seen:
+            return
+        decided = [s for s in seen if s.matched and s.decisive]
+        if not decided:
+            yield label, none
+        for s in decided:
+            because = f' "{safe(s.because)}"' if s.because else ""
+            yield label, f"{good(safe(s.name))} matches: {safe(s.text)} {dim(self._place(s))}{because}"
+        room = max(cells(_statement(s)) for s in seen)
+        for s in seen:
+            head = pad(_statement(s), room)
+            if not s.decisive:
+                yield label, f"  {head}  not looked at: it stands below"
+            elif not s.matched:
+                yield label, f"  {head}  {_missed(s)}"
+
+    def _place(self, seen: Seen) -> str:
+        source = next((s for s in self.engine.sources if s.name == seen.source), None)
+        return "" if source is None else f"{safe(seen.source)}:{place(source, seen.start).line}"
+
+    # the others
+
+    def _others(self) -> Iterator[str]:
+        out = _last_of_each([v for v in self.explanation.verdicts if not v.kept], set(self.explanation.decision.chain))
+        if not out:
+            return
+        yield ""
+        yield strong("Not in the chain")
+        yield from columns([named(safe(v.model)), safe(v.reason)] for v in out)
+
+    # what would flip it
+
+    def flips(self, flips: list[tuple[Flip, str]]) -> Iterator[str]:
+        """The last section: each change with what comes of it and the command that shows it."""
+        yield ""
+        if not flips:
+            yield strong("Nothing would flip it") + " (no single fact, window, budget or cooldown)"
+            return
+        yield strong("What would flip it")
+        room = max(cells(flip.change) for flip, _ in flips[:_MOST_FLIPS])
+        for flip, command in flips[:_MOST_FLIPS]:
+            yield f"  {pad(safe(flip.change), room)}  {strong('->')} {_outcome(self.explanation.decision, flip.decision)}"
+            yield f"    {dim(safe(command))}"
+        if len(flips) > _MOST_FLIPS:
+            yield f"  and {len(flips) - _MOST_FLIPS} more (--json lists them all)"
+
+
+def why_not(explanation: Explanation, name: str, *, is_rule: bool) -> Iterator[str]:
+    """Why one model or rule isn't what decides, in a few lines."""
+    if is_rule:
+        rule = next(s for s in explanation.rules if s.name == name)
+        yield from _why_not_rule(explanation, rule)
+        return
+    chain = explanation.decision.chain
+    if chain and name == chain[0]:
+        yield f"{name} is the first of the chain: {explanation.steps[0].reason}"
+    elif name in chain:
+        number_ = chain.index(name)
+        yield f"{name} is step {number_ + 1} of the chain: {explanation.steps[number_].reason}"
+        yield f"before it: {chain[0]}, {explanation.steps[0].reason}"
+    else:
+        reasons = [f"{v.source or name}: {v.reason}" for v in explanation.verdicts if v.model == name]
+        yield from dict.fromkeys(reasons or [f"{name}: {explanation.decision.refusal}"])
+
+
+def _why_not_rule(explanation: Explanation, rule: Seen) -> Iterator[str]:
+    if rule.matched and rule.decisive:
+        yield f"rule {rule.name} matches: {rule.text}"
+    elif rule.matched:
+        yield f"rule {rule.name} would match, but a rule above it matches first: {explanation.decision.rule}"
+    for missed in rule.missed:
+        yield f"rule {rule.name} doesn't match: {missed.condition} (it is {missed.met})"
+
+
+def _last_of_each(verdicts: list[Verdict], chain: set[str]) -> list[Verdict]:
+    """One line a model: what was said of it last, which is the most telling."""
+    last = {v.model: v for v in verdicts if v.model not in chain}
+    return list(last.values())
+
+
+def _labelled(rows: list[tuple[str, str]]) -> Iterator[str]:
+    """Rows under their labels; a label is said once, further lines stand below it."""
+    room = max(len(label) for label, _ in rows)
+    before = ""
+    for label, text in rows:
+        shown = "" if label == before else label
+        before = label
+        head = "  " + pad(dim(shown), room + 2)
+        indent = 2 + room + 2 + (len(text) - len(text.lstrip()))
+        if cells(text) <= width() - indent or "\x1b" in text:
+            yield head + text
+            continue
+        first, *rest = _wrapped(text, width() - (2 + room + 2))
+        yield head + first
+        yield from (" " * (2 + room + 2) + line for line in rest)
+
+
+def _wrapped(text: str, room: int) -> list[str]:
+    lead = text[: len(text) - len(text.lstrip())]
+    return [line for line in _wrap(text.strip(), room, lead)]
+
+
+def _wrap(text: str, room: int, lead: str) -> Iterator[str]:
+    from textwrap import wrap
+
+    yield from wrap(
+        text,
+        room,
+        initial_indent=lead,
+        subsequent_indent=lead + "  ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def _name(fact: str) -> str:
+    return fact.replace("_tokens", " tokens")
+
+
+def _statement(seen: Seen) -> str:
+    """A rule by its name, a hard limit by what it says."""
+    limit = seen.name in tuple(LimitKind)
+    return safe(f"{seen.name} {seen.text}".strip() if limit else seen.name)
+
+
+def _missed(seen: Seen) -> str:
+    parts = (f"{safe(m.condition)}: it is {'empty' if m.met == EMPTY else safe(m.met)}" for m in seen.missed)
+    return "no, " + "; ".join(parts)
+
+
+def _outcome(was: Decision, now: Decision) -> str:
+    """What comes of a change: the new first model, or how the rest of the chain differs."""
+    if now.outcome is not Outcome.SERVED:
+        return bad(now.outcome.value)
+    head, *rest = (safe(key) for key in now.chain)
+    if was.chain[:1] != now.chain[:1]:
+        return good(head) + (f", then {rest[0]}" if rest else " alone")
+    gone = [safe(key) for key in was.chain if key not in now.chain]
+    new = [safe(key) for key in now.chain if key not in was.chain]
+    parts = [f"without {listed(gone)}"] if gone else []
+    parts += [f"with {listed(new)}"] if new else []
+    return f"{head} still, {', '.join(parts) or 'the rest in another order'}"
+
+
+def _local(page: Page, decision: Decision) -> str:
+    assert decision.until is not None
+    return decision.until.astimezone(page.engine.table.zone).strftime("%a %d %b %Y %H:%M %Z")
+
+

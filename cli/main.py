@@ -1,0 +1,110 @@
+"""The command: verbs that are imported when they are asked for, and how a run ends."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import import_module
+
+import click
+
+from .. import __version__
+from ..schemas.errors import PolicyctlError, PolicyError
+from .exits import Exit
+
+VERBS = {
+    "validate": "Check a policy: all problems, each with its place and its mend.",
+    "explain": "Say which models answer a request or story, why, and what would change it.",
+    "select": "Choose the models for a request: the chain, its cost, its reason.",
+    "list": "List the models of a policy.",
+    "fallback-chain": "Show what is tried after a model fails.",
+    "table": "Show a policy as a table: who serves which complexity and capability.",
+    "rule": "Print the page of a diagnostic's code.",
+    "completion": "Print the completion script of a shell.",
+}
+
+
+class Verbs(click.Group):
+    """Imports a verb's file only when that verb runs; the list and its help need none of them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The verbs, in the order in which one meets them."""
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The verb of a name, if there is one."""
+        if cmd_name not in VERBS:
+            return None
+        module = import_module(f".verbs.{cmd_name.replace('-', '_')}", __package__)
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The verbs with their sentences, without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(VERBS.items()))
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the verb; a misspelt one gets a suggestion, which lazy verbs need done by hand."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            from ..policy.names import closest
+
+            near = closest(args[0], VERBS)
+            if near is not None and "Did you mean" not in error.message:
+                error.message = f"{error.message.rstrip('.')}. Did you mean '{near}'?"
+            raise
+
+
+@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="policyctl", message="%(prog)s %(version)s")
+def command() -> None:
+    """
+    Decide which LLM answers each request, by a policy that people can read.
+
+    Start with `policyctl validate`, then `policyctl explain --complexity 4`.
+    """
+
+
+def run() -> None:
+    """The entry point. Every way a run can end has its exit code."""
+    if sys.argv[1:] in (["--version"], ["-V"]):
+        sys.stdout.write(f"policyctl {__version__}\n")
+        return
+    sys.exit(_exit_code())
+
+
+def _exit_code() -> int:
+    try:
+        result = command.main(prog_name="policyctl", standalone_mode=False)
+        sys.stdout.flush()
+        return result if isinstance(result, int) else Exit.OK
+    except click.exceptions.Exit as end:
+        return end.exit_code
+    except click.ClickException as error:
+        error.show()
+        return Exit.USAGE
+    except (click.Abort, KeyboardInterrupt):
+        return Exit.INTERRUPTED
+    except BrokenPipeError:
+        # The reader has gone: nothing may be written any more, not even at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return Exit.OK
+    except PolicyctlError as error:
+        return _told(error)
+
+
+def _told(error: PolicyctlError) -> int:
+    """An error that policyctl raised on purpose, as its reader wants it."""
+    from .problems import tell
+
+    if isinstance(error, PolicyError):
+        from .diagnostics import show
+
+        show(error.report, "full")
+    else:
+        tell(error)
+    return Exit.USAGE

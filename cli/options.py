@@ -1,0 +1,391 @@
+"""The options that `select` and `explain` share: a request, and the state of the world."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
+
+import click
+
+from ..engine.facts import option
+from ..policy.names import closest, did_you_mean
+from ..router import Engine
+from ..schemas.errors import PolicyctlError, Problem, RequestError
+from ..schemas.policy import CAPABILITIES, NANO, Fact, FactKind
+from ..schemas.request import Failure, Request, Spend, State
+from ..schemas.story import Prd, Story
+from . import config
+from .output import set_color
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+FREE_FORM = {"ignore_unknown_options": True, "allow_extra_args": True}
+"""Context settings of verbs that take a policy's declared inputs as options."""
+
+_YES = {"yes", "true", "1", "on"}
+_NO = {"no", "false", "0", "off"}
+_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+
+def color_option(function: F) -> F:
+    """`--color`, on every verb."""
+
+    def apply(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
+        set_color(value if value is not None else config.color(Path.cwd()))
+
+    return click.option(
+        "--color",
+        type=click.Choice(["auto", "always", "never"]),
+        callback=apply,
+        expose_value=False,
+        is_eager=True,
+        help="When to use colour (auto: on a terminal).",
+    )(function)
+
+
+def policy_option(function: F) -> F:
+    """`--policy`, once or more often."""
+    return click.option(
+        "--policy",
+        "policies",
+        multiple=True,
+        metavar="FILE",
+        help="The policy; several are merged in this order. Default: found from here upward.",
+    )(function)
+
+
+def request_options(function: F) -> F:
+    """Everything that can be said of a request and of the world."""
+    for decorate in reversed(_request_options()):
+        function = decorate(function)
+    return function
+
+
+def _request_options() -> list[Callable[[F], F]]:
+    flags = [
+        click.option(f"--requires-{n}/--no-requires-{n}", f"requires_{n.replace('-', '_')}", default=None, help=h)
+        for n, h in _capability_flags()
+    ]
+    return [
+        click.option("--story", "story_id", metavar="ID", help="Take the request from a story of a PRD."),
+        click.option("--prd", metavar="FILE", help="The PRD. Default: prd.json from here upward."),
+        click.option("--complexity", type=float, metavar="0-10", help="How hard the task is."),
+        *flags,
+        click.option("--domain", metavar="NAME", help="The kind of work."),
+        click.option("--tier", metavar="NAME", help="Use this tier."),
+        click.option("--preferred", metavar="MODEL", help="Use this model, if it can serve."),
+        click.option("--branch", metavar="NAME", help="The branch; @git reads the checkout's."),
+        click.option("--kind", metavar="TEXT", help="The kind of story."),
+        click.option("--skill", metavar="TEXT", help="The skill that runs."),
+        click.option("--attempt", type=int, metavar="N", help="Which attempt this is."),
+        click.option("--input-tokens", type=int, metavar="N", help="Expected input tokens."),
+        click.option("--output-tokens", type=int, metavar="N", help="Expected output tokens."),
+        click.option("--input", "inputs", multiple=True, metavar="NAME=VALUE", help="A declared input; --NAME VALUE does the same."),
+        click.option("--at", metavar="TIME", help='The clock: 2026-01-05T10:00, 10:00 or "Mon 10:00".'),
+        click.option("--spend", multiple=True, metavar="BUDGET=AMOUNT", help="What a budget has spent: 80% or 400 (USD)."),
+        click.option("--down", multiple=True, metavar="MODEL", help="A model in cooldown."),
+        click.option("--gate", "gates", multiple=True, metavar="NAME=failed", help="A gate that failed, in order; NAME=failed:TIER says where."),
+        click.option("--available", is_flag=True, help="Only models whose key is set."),
+    ]
+
+
+def _capability_flags() -> Iterator[tuple[str, str]]:
+    for name in CAPABILITIES:
+        word = name.replace("_", "-")
+        yield word, f"Only models that can do {name.replace('json_mode', 'JSON mode').replace('_', ' ')}."
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request and a state, as the options say them, with where they came from."""
+
+    engine: Engine
+    request: Request
+    state: State
+    story: Story | None
+    prd: Prd | None
+    given: tuple[str, ...]
+
+
+def load_engine(policies: tuple[str, ...]) -> Engine:
+    """The engine of the policy that is named or found."""
+    return Engine.load(*(policies or config.find_policy(Path.cwd())))
+
+
+def ask(ctx: click.Context, options: Mapping[str, Any]) -> Asked:
+    """What the options of `select` and `explain` ask for."""
+    here = Path.cwd()
+    engine = load_engine(options["policies"])
+    environ = config.environment(here)
+    said = _values(engine, {**_from_pairs(options["inputs"]), **_declared(ctx, engine)})
+    found = _values(engine, _from_environment(engine, environ))
+    story, prd = _story(options, here)
+    base = Request() if story is None or prd is None else story_request(engine, story, prd)
+    base = replace(base, inputs={**found, **base.inputs, **said})
+    request = _request(options, base, here)
+    state = _state(engine, options, environ)
+    return Asked(engine, request, state, story, prd, ctx.meta[_TYPED])
+
+
+_TYPED = "policyctl.typed"
+
+
+class RequestVerb(click.Command):
+    """A verb that remembers how it was called, and whose help lists the policy's own inputs."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Keep the words as typed, for the command lines that `explain` offers."""
+        ctx.meta[_TYPED] = tuple(args)
+        return super().parse_args(ctx, args)
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The inputs that the policy found from here declares."""
+        try:
+            engine = load_engine(())
+        except (click.UsageError, PolicyctlError):
+            return
+        inputs = [f for f in engine.policy.facts.values() if not f.built_in]
+        if inputs:
+            with formatter.section(f"Inputs of policy {engine.policy.name}"):
+                formatter.write_dl([(option(f.name), _describe(f)) for f in inputs])
+
+
+def _describe(fact: Fact) -> str:
+    kind = " or ".join(fact.values) if fact.values else str(fact.kind)
+    default = "required" if fact.default is None else f"default {fact.default}"
+    return f"{kind}; {default}" + (f"; from {fact.env}" if fact.env else "")
+
+
+# --- declared inputs -------------------------------------------------------------------------------
+
+
+def _declared(ctx: click.Context, engine: Engine) -> dict[str, str]:
+    """`--NAME VALUE`, `--NAME=VALUE`, and for yes or no also `--NAME` and `--no-NAME`."""
+    inputs = {n: f for n, f in engine.policy.facts.items() if not f.built_in}
+    by_option = {option(n): (n, None) for n in inputs}
+    by_option |= {f"--{n}": (n, None) for n in inputs}
+    yes_no = [n for n, f in inputs.items() if f.kind is FactKind.YES_NO]
+    negated = {"--no-" + option(n)[2:]: n for n in yes_no}
+    said: dict[str, str] = {}
+    words = list(ctx.args)
+    while words:
+        word, equals, value = words.pop(0).partition("=")
+        if word in negated and not equals:
+            said[negated[word]] = "no"
+        elif word in by_option:
+            name = by_option[word][0]
+            if not equals:
+                follows = bool(words) and not words[0].startswith("--")
+                if not follows and name not in yes_no:
+                    raise click.UsageError(f"Option '{word}' requires a value.")
+                value = words.pop(0) if follows else "yes"
+            said[name] = value
+        else:
+            raise _no_such_option(ctx, word, [*by_option, *negated])
+    return said
+
+
+def _no_such_option(ctx: click.Context, word: str, declared: list[str]) -> click.UsageError:
+    if not word.startswith("-"):
+        return click.UsageError(f"Got unexpected extra argument ({word})", ctx)
+    known = [name for p in ctx.command.params for name in (*p.opts, *p.secondary_opts)]
+    near = closest(word, [*known, *declared])
+    hint = f" Did you mean {near}?" if near else ""
+    return click.UsageError(f"No such option: {word}.{hint}", ctx)
+
+
+def _from_pairs(pairs: tuple[str, ...]) -> dict[str, str]:
+    said = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals:
+            raise click.UsageError(f"--input {pair}: write NAME=VALUE")
+        said[name] = value
+    return said
+
+
+def _from_environment(engine: Engine, environ: Mapping[str, str]) -> dict[str, str]:
+    """The inputs whose variable, which the policy names, is set."""
+    facts = engine.policy.facts.values()
+    return {f.name: environ[f.env] for f in facts if f.env is not None and environ.get(f.env)}
+
+
+def _values(engine: Engine, texts: Mapping[str, str]) -> dict[str, str | float]:
+    """Texts as values of the declared inputs; an undeclared name stays, and is told later."""
+    facts = engine.policy.facts
+    return {name: _value(facts[name], text) if name in facts else text for name, text in texts.items()}
+
+
+def _value(fact: Fact, text: str) -> str | float:
+    """A text as a value of a fact's kind; one that doesn't fit stays a text, and is told later."""
+    if fact.kind is FactKind.YES_NO:
+        word = text.strip().lower()
+        return "yes" if word in _YES else "no" if word in _NO else text
+    if fact.kind is FactKind.NUMBER:
+        try:
+            return float(text)
+        except ValueError:
+            return text
+    return text
+
+
+# --- the request -------------------------------------------------------------------------------------
+
+
+def read_prd_file(path: Path) -> Prd:
+    """
+    Read a PRD from a file.
+
+    Raises:
+        click.UsageError: the file can't be read.
+        StoryError: it holds no stories.
+    """
+    from ..engine.stories import MAX_BYTES, read_prd
+
+    try:
+        if not path.is_file():
+            raise click.UsageError(f"{path}: there is no such file")
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+        return read_prd(data.decode("utf-8-sig"), str(path))
+    except (OSError, UnicodeDecodeError, ValueError) as error:
+        reason = "it isn't UTF-8 text" if isinstance(error, ValueError) else str(error)
+        raise click.UsageError(f"{path} can't be read: {reason}") from error
+
+
+def _story(options: Mapping[str, Any], here: Path) -> tuple[Story | None, Prd | None]:
+    if options["story_id"] is None:
+        if options["prd"] is not None:
+            raise click.UsageError("--prd needs --story: which story?")
+        return None, None
+    from ..engine.stories import find_story
+
+    prd = read_prd_file(Path(options["prd"]) if options["prd"] else config.find_prd(here))
+    return find_story(prd, options["story_id"]), prd
+
+
+def story_request(engine: Engine, story: Story, prd: Prd) -> Request:
+    """The request of a story, with those of its extra keys that the policy declares as inputs."""
+    from ..engine.stories import request_of
+
+    request = request_of(story, prd)
+    facts = engine.policy.facts
+    inputs = {
+        name: _value(facts[name], value) if isinstance(value, str) else value
+        for name, value in request.inputs.items()
+        if name in facts and not facts[name].built_in
+    }
+    return replace(request, inputs=inputs)
+
+
+def _request(options: Mapping[str, Any], base: Request, here: Path) -> Request:
+    """The request of the story, with what the options say in place of what it says."""
+    said = {name: options[name] for name in _PLAIN_OPTIONS if options[name] is not None}
+    if said.get("branch") == "@git":
+        said["branch"] = config.git_branch(here)
+    wanted = {n for n in CAPABILITIES if options[f"requires_{n}"]}
+    unwanted = {n for n in CAPABILITIES if options[f"requires_{n}"] is False}
+    return replace(
+        base,
+        **said,
+        requires=(base.requires | wanted) - unwanted,
+        failures=tuple(_failure(gate) for gate in options["gates"]),
+    )
+
+
+_PLAIN_OPTIONS = (
+    "complexity",
+    "domain",
+    "tier",
+    "preferred",
+    "branch",
+    "kind",
+    "skill",
+    "attempt",
+    "input_tokens",
+    "output_tokens",
+)
+
+
+def _failure(text: str) -> Failure:
+    name, equals, result = text.partition("=")
+    word, _, tier = result.partition(":")
+    if not equals or not name or word != "failed":
+        raise click.UsageError(f"--gate {text}: write NAME=failed, or NAME=failed:TIER")
+    return Failure(f"gate {name}", tier or None)
+
+
+# --- the state ----------------------------------------------------------------------------------------
+
+
+def _state(engine: Engine, options: Mapping[str, Any], environ: Mapping[str, str]) -> State:
+    available = None
+    if options["available"]:
+        from ..providers.keys import available_models
+
+        available = available_models(engine.policy.models.values(), environ)
+    return State(
+        now=_moment(options["at"], engine.table.zone),
+        spend=dict(_spend(engine, text) for text in options["spend"]),
+        down=frozenset(_model(engine, name) for name in options["down"]),
+        available=available,
+    )
+
+
+def _model(engine: Engine, name: str) -> str:
+    key = engine.table.references.get(name)
+    if key is None:
+        help = did_you_mean(name, engine.table.references)
+        raise RequestError((Problem("down", f"unknown model `{name}`", help),))
+    return key
+
+
+def _spend(engine: Engine, text: str) -> tuple[str, Spend]:
+    name, equals, amount = text.partition("=")
+    budgets = engine.policy.budgets
+    if not equals:
+        raise click.UsageError(f"--spend {text}: write BUDGET=80% or BUDGET=400")
+    if name not in budgets:
+        help = did_you_mean(name, budgets, else_list="the budgets are")
+        raise RequestError((Problem("spend", f"unknown budget `{name}`", help),))
+    try:
+        value = Decimal(amount.strip().lstrip("$").rstrip("%").replace(",", ""))
+    except InvalidOperation:
+        value = Decimal("NaN")
+    if not value.is_finite() or value < 0 or value > 10**9:
+        raise click.UsageError(f"--spend {text}: `{amount}` is no amount; write 80% or 400")
+    nusd = value * budgets[name].limit_nusd / 100 if amount.endswith("%") else value * NANO
+    return name, Spend(int(nusd))
+
+
+_WEEKDAY_TIME = re.compile(r"(?:([A-Za-z]{3})[a-z]*\s+)?(\d{1,2}):(\d{2})")
+
+
+def _moment(text: str | None, zone: ZoneInfo) -> datetime:
+    """The moment that --at names, in the policy's zone unless it says another; else the clock."""
+    now = datetime.now(UTC)
+    if text is None:
+        return now
+    match = _WEEKDAY_TIME.fullmatch(text.strip())
+    try:
+        if match is not None:
+            return _next(now.astimezone(zone), match[1], int(match[2]), int(match[3]))
+        moment = datetime.fromisoformat(text.strip())
+    except (ValueError, OverflowError) as error:
+        hint = 'write 2026-01-05T10:00, 10:00 or "Mon 10:00"'
+        raise click.UsageError(f"--at {text}: that is no time; {hint}") from error
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=zone)
+
+
+def _next(now: datetime, day: str | None, hour: int, minute: int) -> datetime:
+    """Today at a time, or the next such weekday (today counts)."""
+    moment = now.replace(hour=hour, minute=minute, second=0, microsecond=0, fold=0)
+    if day is None:
+        return moment
+    return moment + timedelta(days=(_DAYS.index(day.lower()) - now.weekday()) % 7)

@@ -1,0 +1,167 @@
+"""
+Everything that is printed goes through here: colour where it belongs, no control characters from
+anybody's text, columns that line up.
+
+Data and findings go to stdout, notes to stderr.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import sys
+import textwrap
+from collections.abc import Iterable, Sequence
+from typing import IO
+from unicodedata import combining, east_asian_width
+
+import click
+
+# C0 and C1 controls but tab and newline, bidirectional and zero-width characters, separators.
+_UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\uffff]")
+
+NARROWEST, WIDEST, PIPED = 60, 120, 80
+
+_color: bool | None = None
+
+
+def safe(text: str) -> str:
+    """Text from a file, a PRD or the command line, with what a terminal would act on made visible."""
+    return _UNSAFE.sub(lambda m: f"\\u{ord(m.group()):04x}" if ord(m.group()) > 255 else f"\\x{ord(m.group()):02x}", text)
+
+
+def set_color(when: str) -> None:
+    """`auto`, `always` or `never`, from --color."""
+    global _color
+    _color = {"always": True, "never": False}.get(when)
+
+
+def wants_color(stream: IO[str]) -> bool:
+    """--color, then NO_COLOR, then FORCE_COLOR or CLICOLOR_FORCE, then whether it is a terminal."""
+    if _color is not None:
+        return _color
+    if os.environ.get("NO_COLOR"):
+        return False
+    if os.environ.get("FORCE_COLOR") or os.environ.get("CLICOLOR_FORCE", "0") != "0":
+        return True
+    return os.environ.get("TERM") != "dumb" and stream.isatty()
+
+
+def out(text: str = "") -> None:
+    """A line of data or of a finding."""
+    _write(text, sys.stdout)
+
+
+def note(text: str) -> None:
+    """A remark beside the data."""
+    _write(text, sys.stderr)
+
+
+def _write(text: str, stream: IO[str]) -> None:
+    if not wants_color(stream):
+        text = click.unstyle(text)
+    # A terminal that can't show a character gets a question mark, never a traceback.
+    encoding = stream.encoding or "utf-8"
+    click.echo(text.encode(encoding, "replace").decode(encoding), file=stream, color=True)
+
+
+def fits(text: str) -> bool:
+    """Whether stdout can show a text."""
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def width() -> int:
+    """Columns to lay out for: COLUMNS, else the terminal's, else 80 in a pipe."""
+    if not sys.stdout.isatty() and "COLUMNS" not in os.environ:
+        return PIPED
+    return max(NARROWEST, min(shutil.get_terminal_size((PIPED, 24)).columns, WIDEST))
+
+
+# --- styles: one word each -------------------------------------------------------------------------
+
+
+def strong(text: str) -> str:
+    """A heading, or the answer."""
+    return click.style(text, bold=True)
+
+
+def dim(text: str) -> str:
+    """What is only looked at when it is needed."""
+    return click.style(text, dim=True)
+
+
+def good(text: str) -> str:
+    """Something that holds or was chosen."""
+    return click.style(text, fg="green")
+
+
+def bad(text: str) -> str:
+    """Something that is wrong or refused."""
+    return click.style(text, fg="red", bold=True)
+
+
+def warned(text: str) -> str:
+    """Something to look at."""
+    return click.style(text, fg="yellow", bold=True)
+
+
+def named(text: str) -> str:
+    """A model, rule or other name of the policy."""
+    return click.style(text, fg="cyan")
+
+
+# --- columns ---------------------------------------------------------------------------------------
+
+
+def cells(text: str) -> int:
+    """How many columns a text takes on a terminal; styles take none."""
+    plain = click.unstyle(text)
+    return sum(0 if combining(c) else 2 if east_asian_width(c) in "WF" else 1 for c in plain)
+
+
+def pad(text: str, columns: int) -> str:
+    """Text filled with blanks to a width."""
+    return text + " " * max(columns - cells(text), 0)
+
+
+def columns(rows: Iterable[Sequence[str]], *, indent: int = 2, gap: int = 2) -> list[str]:
+    """
+    Rows with their cells under one another.
+
+    The last cell of each row wraps at the edge of the page, below itself.
+    """
+    table = [list(row) for row in rows]
+    if not table:
+        return []
+    widths = [max(cells(row[i]) for row in table) for i in range(len(table[0]) - 1)]
+    start = indent + sum(widths) + gap * len(widths)
+    lines = []
+    for row in table:
+        head = " " * indent + "".join(pad(c, w + gap) for c, w in zip(row[:-1], widths, strict=True))
+        lines += [line.rstrip() for line in _hang(head, row[-1], start)]
+    return lines
+
+
+def _hang(head: str, text: str, start: int) -> list[str]:
+    room = width() - start
+    if room < 20 or cells(text) <= room or click.unstyle(text) != text:
+        return [head + text]
+    first, *rest = textwrap.wrap(text, room, break_long_words=False, break_on_hyphens=False) or [""]
+    return [head + first, *(" " * start + line for line in rest)]
+
+
+def paragraph(text: str, *, indent: int = 0) -> list[str]:
+    """Running text, wrapped."""
+    return textwrap.wrap(
+        text,
+        width(),
+        initial_indent=" " * indent,
+        subsequent_indent=" " * indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )

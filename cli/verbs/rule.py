@@ -1,0 +1,69 @@
+"""`policyctl rule`: the page of a diagnostic's code."""
+
+from __future__ import annotations
+
+import json
+import pkgutil
+from collections.abc import Iterator
+from importlib import import_module
+from inspect import cleandoc
+
+import click
+
+from ...policy import checks
+from ...policy.names import did_you_mean
+from ..options import color_option
+from ..output import columns, named, out, strong
+
+
+@click.command()
+@click.argument("code", required=False)
+@click.option("--all", "everything", is_flag=True, help="List all codes.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@color_option
+def command(code: str | None, everything: bool, as_json: bool) -> None:
+    """
+    Print the page of a diagnostic's code.
+
+    The page says what is found, why it matters, and shows an example and its mend. Without a CODE
+    all codes are listed.
+    """
+    if code is None or everything:
+        _list_all(as_json)
+        return
+    modules = {name[:4].upper(): name for name in _modules()}
+    wanted = code.upper()
+    if wanted not in modules:
+        help = did_you_mean(wanted, modules) or "policyctl rule lists all codes"
+        raise click.UsageError(f"there is no code {code}; {help}")
+    page = page_of(modules[wanted])
+    if as_json:
+        out(json.dumps({"code": wanted, "title": title_of(page), "page": page}, indent=2))
+    else:
+        title, _, rest = page.partition("\n")
+        out(strong(title) + "\n" + rest)
+
+
+def _modules() -> Iterator[str]:
+    for module in pkgutil.iter_modules(checks.__path__):
+        if module.name[:1] == "p" and module.name[1:4].isdigit():
+            yield module.name
+
+
+def page_of(module: str) -> str:
+    """The page of a check: what its file opens with."""
+    return cleandoc(import_module(f"{checks.__name__}.{module}").__doc__ or "")
+
+
+def title_of(page: str) -> str:
+    """`unknown model`, from a page that starts `P203: unknown model`."""
+    return page.partition("\n")[0].partition(": ")[2]
+
+
+def _list_all(as_json: bool) -> None:
+    titles = [(name[:4].upper(), title_of(page_of(name))) for name in sorted(_modules())]
+    if as_json:
+        out(json.dumps([{"code": code, "title": title} for code, title in titles], indent=2))
+        return
+    for line in columns([[named(code), title] for code, title in titles], indent=0):
+        out(line)

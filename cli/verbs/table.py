@@ -1,0 +1,148 @@
+"""`policyctl table`: the whole policy at a glance."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import datetime
+
+import click
+
+from ...engine.decide import decide, observe
+from ...policy.words import condition_words, level_words, number
+from ...router import Engine
+from ...schemas.policy import Limit, LimitKind, Rule, Tier, When
+from ...schemas.request import Request, State
+from ..options import color_option, load_engine, policy_option
+from ..output import columns, dim, named, out, safe, strong
+
+FORMAT_VERSION = "1.0"
+
+_NEEDS: tuple[tuple[str, frozenset[str]], ...] = (
+    ("any", frozenset()),
+    ("vision", frozenset({"vision"})),
+    ("tools", frozenset({"tools"})),
+    ("JSON mode", frozenset({"json_mode"})),
+)
+
+
+@click.command()
+@policy_option
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@color_option
+def command(policies: tuple[str, ...], as_json: bool) -> None:
+    """
+    Show a policy as a table: who serves which complexity and capability.
+
+    The rows are in the order in which they decide: hard limits, rules, then tiers by complexity,
+    each with its cheapest model that can, where no rule matches, nothing is spent and all models
+    are up. Budget levels come last.
+    """
+    engine = load_engine(policies)
+    if as_json:
+        out(json.dumps(_document(engine), indent=2))
+        return
+    for line in _page(engine):
+        out(line)
+
+
+def _page(engine: Engine) -> Iterator[str]:
+    policy = engine.policy
+    limits = [[named(s.kind.value), _limit(s), dim(_when(s.when))] for s in policy.limits]
+    rules = [[named(safe(r.name)), _outcome(r), dim(_when(r.when))] for r in policy.rules]
+    levels = [
+        [named(safe(b.name)), level_words(level)] for b in policy.budgets.values() for level in b.levels
+    ]
+    yield from _section("Hard limits", limits)
+    yield from _section("Rules, the first that matches", rules)
+    head = ["", "complexity", *(name for name, _ in _NEEDS)]
+    yield from _section("Tiers, where no rule matches", [[dim(c) for c in head], *_tiers(engine)])
+    yield from _section("Domains", [[named(safe(d.name)), _domain(d.models, d.any_tier)] for d in policy.domains.values()])
+    yield from _section("Budget levels", levels)
+    if policy.fallback is not None:
+        entries = [e if isinstance(e, str) else f"next {e.count} of tier" for e in policy.fallback.entries]
+        yield from _section("Fallback", [[safe(", ".join(entries))]])
+
+
+def _section(title: str, rows: list[list[str]]) -> Iterator[str]:
+    if rows:
+        yield strong(title)
+        yield from columns(rows)
+        yield ""
+
+
+def _limit(limit: Limit) -> str:
+    return "" if limit.kind is LimitKind.REFUSE else safe(", ".join(limit.models))
+
+
+def _outcome(rule: Rule) -> str:
+    return f"tier {safe(rule.tier)}" if rule.tier else safe(", ".join(rule.models))
+
+
+def _domain(models: tuple[str, ...], any_tier: bool) -> str:
+    return safe(", ".join(models)) + (" at any tier" if any_tier else "") if models else "prefers nobody"
+
+
+def _when(when: When) -> str:
+    lines = (" and ".join(condition_words(c) for c in conditions) for conditions in when)
+    return safe("when " + " or when ".join(lines)) if when else "always"
+
+
+def _tiers(engine: Engine) -> Iterator[list[str]]:
+    for number_, tier in enumerate(engine.policy.tiers):
+        heads = [_head(engine, tier, needs) or "-" for _, needs in _NEEDS]
+        yield [named(safe(tier.name)), _range(engine.policy.tiers, number_), *(safe(h) for h in heads)]
+
+
+def _range(tiers: tuple[Tier, ...], index: int) -> str:
+    tier = tiers[index]
+    start = f"above {number(tier.start)}" if tier.above else f"from {number(tier.start)}"
+    if index == len(tiers) - 1:
+        return start
+    end = tiers[index + 1]
+    return f"{start} {'to' if end.above else 'to below'} {number(end.start)}"
+
+
+def _head(engine: Engine, tier: Tier, needs: frozenset[str]) -> str | None:
+    """The first model of a request that no rule touches, asked for by its tier."""
+    plain = engine.without_rules()
+    request = Request(complexity=0.0, tier=tier.name, requires=needs, inputs=_some_inputs(engine))
+    state = State(now=datetime(2026, 1, 5, 12, tzinfo=engine.table.zone))
+    decision = decide(plain, request, observe(plain, state))
+    if decision.tier != tier.name or decision.served_by_fallback:
+        return None
+    return decision.chain[0] if decision.chain else None
+
+
+def _some_inputs(engine: Engine) -> dict[str, str | float]:
+    """A value for each input that has no default; with rules and limits away none of them counts."""
+    missing = (f for f in engine.policy.facts.values() if not f.built_in and f.default is None)
+    return {f.name: f.values[0] if f.values else f.low if f.high is not None else "" for f in missing}
+
+
+def _document(engine: Engine) -> dict[str, object]:
+    policy = engine.policy
+    return {
+        "format_version": FORMAT_VERSION,
+        "policy": policy.name,
+        "policy_digest": policy.digest,
+        "limits": [{"kind": s.kind.value, "models": list(s.models), "when": _when(s.when)} for s in policy.limits],
+        "rules": [
+            {"name": r.name, "tier": r.tier, "models": list(r.models), "when": _when(r.when)} for r in policy.rules
+        ],
+        "tiers": [
+            {
+                "name": tier.name,
+                "complexity": _range(policy.tiers, index),
+                "models": list(tier.models),
+                "first": {name: _head(engine, tier, needs) for name, needs in _NEEDS},
+            }
+            for index, tier in enumerate(policy.tiers)
+        ],
+        "domains": [
+            {"name": d.name, "models": list(d.models), "any_tier": d.any_tier} for d in policy.domains.values()
+        ],
+        "levels": [
+            {"budget": b.name, "level": level_words(level)} for b in policy.budgets.values() for level in b.levels
+        ],
+    }
