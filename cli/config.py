@@ -48,7 +48,9 @@ def find_policy(here: Path) -> list[Path]:
             return [_short(found[0], here)]
         if found:
             names = ", ".join(path.name for path in found[:5])
-            raise click.UsageError(f"there are several policies here ({names}); say which: --policy {found[0].name}")
+            raise click.UsageError(
+                f"there are several policies here ({names}); say which: --policy {found[0].name}"
+            )
     raise click.UsageError("no policy was found here or above; say which: --policy FILE")
 
 
@@ -80,7 +82,9 @@ def environment(here: Path) -> Mapping[str, str]:
         if (folder / ".env").is_file():
             from dotenv import dotenv_values
 
-            values = {k: v for k, v in dotenv_values(folder / ".env", interpolate=False).items() if v is not None}
+            values = {
+                k: v for k, v in dotenv_values(folder / ".env", interpolate=False).items() if v is not None
+            }
             return {**values, **os.environ}
     return os.environ
 

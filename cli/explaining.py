@@ -137,7 +137,9 @@ class Page:
     # the others
 
     def _others(self) -> Iterator[str]:
-        out = _last_of_each([v for v in self.explanation.verdicts if not v.kept], set(self.explanation.decision.chain))
+        out = _last_of_each(
+            [v for v in self.explanation.verdicts if not v.kept], set(self.explanation.decision.chain)
+        )
         if not out:
             return
         yield ""
@@ -213,7 +215,7 @@ def _labelled(rows: list[tuple[str, str]]) -> Iterator[str]:
 
 def _wrapped(text: str, room: int) -> list[str]:
     lead = text[: len(text) - len(text.lstrip())]
-    return [line for line in _wrap(text.strip(), room, lead)]
+    return list(_wrap(text.strip(), room, lead))
 
 
 def _wrap(text: str, room: int, lead: str) -> Iterator[str]:
@@ -261,5 +263,3 @@ def _outcome(was: Decision, now: Decision) -> str:
 def _local(page: Page, decision: Decision) -> str:
     assert decision.until is not None
     return decision.until.astimezone(page.engine.table.zone).strftime("%a %d %b %Y %H:%M %Z")
-
-

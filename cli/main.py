@@ -48,15 +48,13 @@ class Verbs(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the verb; a misspelt one gets a suggestion, which lazy verbs need done by hand."""
-        try:
-            return super().resolve_command(ctx, args)
-        except click.UsageError as error:
+        if args and args[0] not in VERBS and not args[0].startswith("-"):
             from ..policy.names import closest
 
             near = closest(args[0], VERBS)
-            if near is not None and "Did you mean" not in error.message:
-                error.message = f"{error.message.rstrip('.')}. Did you mean '{near}'?"
-            raise
+            hint = f" Did you mean '{near}'?" if near is not None else ""
+            raise click.UsageError(f"No such command '{args[0]}'.{hint}", ctx)
+        return super().resolve_command(ctx, args)
 
 
 @click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})

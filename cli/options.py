@@ -69,7 +69,9 @@ def request_options(function: F) -> F:
 
 def _request_options() -> list[Callable[[F], F]]:
     flags = [
-        click.option(f"--requires-{n}/--no-requires-{n}", f"requires_{n.replace('-', '_')}", default=None, help=h)
+        click.option(
+            f"--requires-{n}/--no-requires-{n}", f"requires_{n.replace('-', '_')}", default=None, help=h
+        )
         for n, h in _capability_flags()
     ]
     return [
@@ -86,11 +88,28 @@ def _request_options() -> list[Callable[[F], F]]:
         click.option("--attempt", type=int, metavar="N", help="Which attempt this is."),
         click.option("--input-tokens", type=int, metavar="N", help="Expected input tokens."),
         click.option("--output-tokens", type=int, metavar="N", help="Expected output tokens."),
-        click.option("--input", "inputs", multiple=True, metavar="NAME=VALUE", help="A declared input; --NAME VALUE does the same."),
+        click.option(
+            "--input",
+            "inputs",
+            multiple=True,
+            metavar="NAME=VALUE",
+            help="A declared input; --NAME VALUE does the same.",
+        ),
         click.option("--at", metavar="TIME", help='The clock: 2026-01-05T10:00, 10:00 or "Mon 10:00".'),
-        click.option("--spend", multiple=True, metavar="BUDGET=AMOUNT", help="What a budget has spent: 80% or 400 (USD)."),
+        click.option(
+            "--spend",
+            multiple=True,
+            metavar="BUDGET=AMOUNT",
+            help="What a budget has spent: 80% or 400 (USD).",
+        ),
         click.option("--down", multiple=True, metavar="MODEL", help="A model in cooldown."),
-        click.option("--gate", "gates", multiple=True, metavar="NAME=failed", help="A gate that failed, in order; NAME=failed:TIER says where."),
+        click.option(
+            "--gate",
+            "gates",
+            multiple=True,
+            metavar="NAME=failed",
+            help="A gate that failed, in order; NAME=failed:TIER says where.",
+        ),
         click.option("--available", is_flag=True, help="Only models whose key is set."),
     ]
 

@@ -19,7 +19,9 @@ from unicodedata import combining, east_asian_width
 import click
 
 # C0 and C1 controls but tab and newline, bidirectional and zero-width characters, separators.
-_UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\uffff]")
+_UNSAFE = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\uffff]"
+)
 
 NARROWEST, WIDEST, PIPED = 60, 120, 80
 
@@ -28,7 +30,7 @@ _color: bool | None = None
 
 def safe(text: str) -> str:
     """Text from a file, a PRD or the command line, with what a terminal would act on made visible."""
-    return _UNSAFE.sub(lambda m: f"\\u{ord(m.group()):04x}" if ord(m.group()) > 255 else f"\\x{ord(m.group()):02x}", text)
+    return _UNSAFE.sub(lambda match: match.group().encode("unicode_escape").decode(), text)
 
 
 def set_color(when: str) -> None:

@@ -369,7 +369,11 @@ class _Walk:
         chosen = next((key for key in able if key not in down), able[0] if able else None)
         for number_, key in enumerate(able):
             if key == chosen:
-                self.offer(key, source, "the cheapest that can serve" if number_ == 0 else "the cheapest not in cooldown")
+                self.offer(
+                    key,
+                    source,
+                    "the cheapest that can serve" if number_ == 0 else "the cheapest not in cooldown",
+                )
             elif chosen is not None and number_ < able.index(chosen):
                 self.offer(key, source, "cheaper, but in cooldown")
             else:
@@ -420,9 +424,7 @@ class _Walk:
         self, tier: int, standing: Standing | None, ceiling: _Ceiling, layers: list[Layer]
     ) -> Routing:
         """The chain with its cooldowns at the end, or a refusal."""
-        done = Routing(
-            Outcome.SERVED, standing=standing, layers=tuple(layers), verdicts=tuple(self.verdicts)
-        )
+        done = Routing(Outcome.SERVED, standing=standing, layers=tuple(layers), verdicts=tuple(self.verdicts))
         if not self.chain:
             if self.by_budget or self.only_list:
                 refusal = "no model is left that the budget allows"

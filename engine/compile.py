@@ -120,9 +120,7 @@ def _column(fact: Fact, rows: Mapping[int, list[FactCondition]], everything: int
 
 def _number_column(rows: Mapping[int, list[FactCondition]], everything: int) -> NumberColumn:
     numbers = [(bit, [c for c in found if isinstance(c, NumberIn)]) for bit, found in rows.items()]
-    points = sorted(
-        {b for _, found in numbers for c in found for b in (c.low, c.high) if b is not None}
-    )
+    points = sorted({b for _, found in numbers for c in found for b in (c.low, c.high) if b is not None})
     cell_of_point = {point: 2 * i + 1 for i, point in enumerate(points)}
     cells = 2 * len(points) + 1
     toggles = [0] * (cells + 1)

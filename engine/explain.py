@@ -17,7 +17,6 @@ from .facts import Facts, facts_of
 from .situation import Situation, spend_of
 from .table import DecisionTable
 
-
 EMPTY = '""'
 """How an empty text is shown."""
 
@@ -52,7 +51,12 @@ def reasons(explanation: Explanation) -> tuple[str, ...]:
         return (decision.refusal or "refused", *removed)
     matched = [f"rule {s.name} matches: {s.text}" for s in explanation.rules if s.decisive and s.matched]
     layers = [f"{layer.name}: {layer.text}" for layer in explanation.layers]
-    return (f"{explanation.steps[0].model}: {explanation.steps[0].reason}", *matched, *layers, *explanation.notes)
+    return (
+        f"{explanation.steps[0].model}: {explanation.steps[0].reason}",
+        *matched,
+        *layers,
+        *explanation.notes,
+    )
 
 
 # --- facts and chain ----------------------------------------------------------------------------
@@ -190,5 +194,3 @@ def _met(table: DecisionTable, facts: Facts, situation: Situation, condition: Co
         budget = table.policy.budgets[condition.budget]
         return f"{usd_short(spend_of(situation.state, budget).spent_nusd)} of {usd_short(budget.limit_nusd)}"
     return value_words(facts.values[condition.fact])
-
-

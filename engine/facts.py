@@ -112,7 +112,9 @@ def _problem(fact: Fact, value: object) -> Problem | None:
     if value is None:
         if fact.default is not None:
             return None
-        return Problem(fact.name, f"`{fact.name}` isn't given", f"give it: {option(fact.name)} {example(fact)}")
+        return Problem(
+            fact.name, f"`{fact.name}` isn't given", f"give it: {option(fact.name)} {example(fact)}"
+        )
     if fact.kind is FactKind.NUMBER:
         return _number_problem(fact, value)
     if fact.kind is FactKind.SET or (fact.kind is FactKind.TEXT and isinstance(value, str)):
@@ -135,7 +137,11 @@ def _range(fact: Fact) -> str:
     if fact.kind is not FactKind.NUMBER:
         return " or ".join(fact.values)
     kind = "a whole number" if fact.whole else "a number"
-    return f"{kind} of at least {fact.low:g}" if fact.high is None else f"{kind} from {fact.low:g} to {fact.high:g}"
+    return (
+        f"{kind} of at least {fact.low:g}"
+        if fact.high is None
+        else f"{kind} from {fact.low:g} to {fact.high:g}"
+    )
 
 
 def _unknown(kind: str, name: str, known: Mapping[str, object]) -> Problem:

@@ -79,7 +79,8 @@ _ENV = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 _CLOCK = re.compile(r"(\d{1,2}):(\d{2})")
 _EMAIL = re.compile(r"[^@\s]{1,64}@[A-Za-z0-9.-]{1,255}")
 
-T = TypeVar("T")
+T = TypeVar("T", doc.Header, doc.Timezone, doc.Baseline, doc.Estimate, doc.Fallback, doc.Hedge)
+N = TypeVar("N", doc.Rule, doc.Alert, doc.Promise)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,19 +135,17 @@ def build(loaded: Loaded, prices: Prices) -> Built:
 
 
 def _one(scope: Scope, statements: Sequence[doc.Statement], kind: type[T], word: str) -> T | None:
-    found = [s for s in statements if isinstance(s, kind)]
+    found: list[T] = [s for s in statements if isinstance(s, kind)]
     for again in found[1:]:
-        scope.found.append(said_twice(again.span, word, found[0].span))  # type: ignore[attr-defined]
+        scope.found.append(said_twice(again.span, word, found[0].span))
     return found[0] if found else None
 
 
-def _unique(
-    scope: Scope, statements: Sequence[doc.Statement], kind: type[T], word: str
-) -> list[T]:
+def _unique(scope: Scope, statements: Sequence[doc.Statement], kind: type[N], word: str) -> list[N]:
     first: dict[str, Span] = {}
-    found = [s for s in statements if isinstance(s, kind)]
+    found: list[N] = [s for s in statements if isinstance(s, kind)]
     for statement in found:
-        name: Name = statement.name  # type: ignore[attr-defined]
+        name = statement.name
         if name.text in first:
             scope.found.append(duplicate(name.span, word, name.text, first[name.text]))
         first.setdefault(name.text, name.span)
@@ -155,13 +154,12 @@ def _unique(
 
 def _check_retries(scope: Scope, statements: Sequence[doc.Statement]) -> None:
     """One `retry` for all models, and one for each model."""
-    first: dict[str | None, Span] = {}
+    first: dict[str, Span] = {}
     for retry in (s for s in statements if isinstance(s, doc.Retry)):
-        for word in [n.text for n in retry.models] or [None]:
-            if word in first:
-                what = "retry" if word is None else f"retry for {word}"
-                scope.found.append(said_twice(retry.span, what, first[word]))
-            first.setdefault(word, retry.span)
+        for what in [f"retry for {n.text}" for n in retry.models] or ["retry"]:
+            if what in first:
+                scope.found.append(said_twice(retry.span, what, first[what]))
+            first.setdefault(what, retry.span)
 
 
 # --- one function a statement ------------------------------------------------------------------
@@ -202,9 +200,7 @@ def _input(scope: Scope, statement: doc.Input) -> Fact:
         of = number_for if fact.kind is FactKind.NUMBER else value_for
         default = of(scope, fact, statement.default)
     env = None if statement.env is None else _env(scope, statement.env)
-    return Fact(
-        fact.name, fact.kind, default, fact.values, fact.low, fact.high, env, span=statement.span
-    )
+    return Fact(fact.name, fact.kind, default, fact.values, fact.low, fact.high, env, span=statement.span)
 
 
 def _input_kind(scope: Scope, statement: doc.Input) -> Fact:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ..schemas.policy import (
+    NANO,
     BudgetIn,
     Condition,
     During,
@@ -15,7 +16,6 @@ from ..schemas.policy import (
     ValueIs,
     When,
 )
-from ..schemas.policy import NANO
 from . import document as doc
 from .checks.p209_unknown_value import unknown_value
 from .checks.p210_unknown_capability import unknown_capability
@@ -178,7 +178,9 @@ def _value_is(scope: Scope, fact: Fact, condition: doc.Condition) -> ValueIs | N
 def value_for(scope: Scope, fact: Fact, value: doc.Value) -> str | None:
     """The text that a value writes, if the fact can have it; else None, reported."""
     if isinstance(value, Amount):
-        help = f"a text stands in quotes: {quoted(value.text)}" if fact.kind is FactKind.TEXT else _forms(fact)
+        help = (
+            f"a text stands in quotes: {quoted(value.text)}" if fact.kind is FactKind.TEXT else _forms(fact)
+        )
         scope.found.append(wrong_type(value.span, f"`{fact.name}` is no number", help))
         return None
     text = value.text

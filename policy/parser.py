@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import pickle
 from collections.abc import Iterator
 from copy import copy
 from dataclasses import dataclass
@@ -431,9 +430,7 @@ class _Reader:
 
     def _retry(self, tree: Tree[Token]) -> doc.Retry:
         models, doubling = _child(tree, "for_models"), _child(tree, "doubling")
-        attempts, wait = (
-            c for c in tree.children if isinstance(c, Token) or str(c.data) == "amount"
-        )
+        attempts, wait = (c for c in tree.children if isinstance(c, Token) or str(c.data) == "amount")
         return doc.Retry(
             () if models is None else self._names(_child(models, "names")),
             self._amount(attempts),

@@ -39,9 +39,7 @@ def in_unit(scope: Scope, amount: Amount, unit: Unit) -> Decimal | None:
 
 def whole(scope: Scope, amount: Amount, *, low: int = 0, high: int = MAX_TOKENS) -> int | None:
     """A whole number; with `k` or `M` for thousands and millions."""
-    if amount.unit not in (Unit.NUMBER, Unit.COUNT):
-        scope.found.append(wrong_unit(amount.span, amount.text, "a whole number"))
-    elif amount.value is not None and amount.value % 1:
+    if amount.unit not in (Unit.NUMBER, Unit.COUNT) or (amount.value is not None and amount.value % 1):
         scope.found.append(wrong_unit(amount.span, amount.text, "a whole number"))
     elif amount.value is not None and not low <= amount.value <= high:
         scope.found.append(out_of_range(amount.span, amount.text, str(low), str(high)))

@@ -27,7 +27,7 @@ from .select import EXITS, as_document
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @color_option
 @click.pass_context
-def command(ctx: click.Context, why_not: str | None, as_json: bool, **options: Any) -> int:
+def command(ctx: click.Context, /, why_not: str | None, as_json: bool, **options: Any) -> int:
     """
     Say which models answer a request or story, why, and what would change it.
 
@@ -46,13 +46,21 @@ def command(ctx: click.Context, why_not: str | None, as_json: bool, **options: A
     if as_json:
         out(json.dumps(_document(asked, explanation, list(zip(flips, commands, strict=True))), indent=2))
         return EXITS[explanation.decision.outcome]
-    for problem in asked.prd.problems if asked.prd is not None and asked.story is not None else ():
-        if problem.where.startswith(asked.story.place.partition(" ")[0]):
-            tell_problem(problem, warning=True)
+    _tell_problems(asked)
     page = Page(engine, asked.request, situation, explanation, asked.story)
     for line in [*page.lines(), *page.flips(list(zip(flips, commands, strict=True)))]:
         out(line)
     return EXITS[explanation.decision.outcome]
+
+
+def _tell_problems(asked: Asked) -> None:
+    """What was odd about the story in its PRD."""
+    if asked.story is None or asked.prd is None:
+        return
+    place = asked.story.place.partition(" ")[0]
+    for problem in asked.prd.problems:
+        if problem.where == place or problem.where.startswith((f"{place}.", f"{place}[")):
+            tell_problem(problem, warning=True)
 
 
 def _why_not(asked: Asked, explanation: Explanation, name: str, as_json: bool) -> None:
@@ -121,9 +129,7 @@ def _document(asked: Asked, explanation: Explanation, flips: list[tuple[Flip, st
             "origin": complexity.origin,
             "parts": [{"factor": n, "seen": s, "points": p} for n, s, p in complexity.parts],
         }
-    document["facts"] = [
-        {"name": f.name, "value": f.value, "given": f.given} for f in explanation.facts
-    ]
+    document["facts"] = [{"name": f.name, "value": f.value, "given": f.given} for f in explanation.facts]
     for kind, seen in (("limits", explanation.limits), ("rules", explanation.rules)):
         document[kind] = [
             {
@@ -138,15 +144,27 @@ def _document(asked: Asked, explanation: Explanation, flips: list[tuple[Flip, st
         ]
     document["layers"] = [{"name": layer.name, "text": layer.text} for layer in explanation.layers]
     document["steps"] = [
-        {"model": s.model, "provider": s.provider, "cost_nusd": s.cost_nusd, "reason": s.reason, "in_cooldown": s.in_cooldown}
+        {
+            "model": s.model,
+            "provider": s.provider,
+            "cost_nusd": s.cost_nusd,
+            "reason": s.reason,
+            "in_cooldown": s.in_cooldown,
+        }
         for s in explanation.steps
     ]
     document["models"] = [
-        {"model": v.model, "source": v.source, "kept": v.kept, "reason": v.reason} for v in explanation.verdicts
+        {"model": v.model, "source": v.source, "kept": v.kept, "reason": v.reason}
+        for v in explanation.verdicts
     ]
     document["notes"] = list(explanation.notes)
     document["flips"] = [
-        {"change": flip.change, "chain": list(flip.decision.chain), "outcome": flip.decision.outcome.value, "command": line}
+        {
+            "change": flip.change,
+            "chain": list(flip.decision.chain),
+            "outcome": flip.decision.outcome.value,
+            "command": line,
+        }
         for flip, line in flips
     ]
     return document

@@ -17,7 +17,9 @@ FORMAT_VERSION = "1.0"
 
 @click.command()
 @policy_option
-@click.option("--provider", "--model", "model", required=True, metavar="MODEL", help="The model that is tried first.")
+@click.option(
+    "--provider", "--model", "model", required=True, metavar="MODEL", help="The model that is tried first."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @color_option
 def command(policies: tuple[str, ...], model: str, as_json: bool) -> None:

@@ -40,7 +40,9 @@ def command(policies: tuple[str, ...], verbose: bool, available: bool, as_json: 
         out(json.dumps(document, indent=2))
         return
     out(strong("Configured Providers:"))
-    for line in columns([_row(m) for m in models], indent=0, gap=1) if not verbose else _verbose(engine, models):
+    for line in (
+        columns([_row(m) for m in models], indent=0, gap=1) if not verbose else _verbose(engine, models)
+    ):
         out(line)
 
 

@@ -32,7 +32,7 @@ EXITS = {
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @color_option
 @click.pass_context
-def command(ctx: click.Context, as_json: bool, **options: Any) -> int:
+def command(ctx: click.Context, /, as_json: bool, **options: Any) -> int:
     """
     Choose the models for a request: the chain, its cost, its reason.
 

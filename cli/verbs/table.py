@@ -57,7 +57,9 @@ def _page(engine: Engine) -> Iterator[str]:
     yield from _section("Rules, the first that matches", rules)
     head = ["", "complexity", *(name for name, _ in _NEEDS)]
     yield from _section("Tiers, where no rule matches", [[dim(c) for c in head], *_tiers(engine)])
-    yield from _section("Domains", [[named(safe(d.name)), _domain(d.models, d.any_tier)] for d in policy.domains.values()])
+    yield from _section(
+        "Domains", [[named(safe(d.name)), _domain(d.models, d.any_tier)] for d in policy.domains.values()]
+    )
     yield from _section("Budget levels", levels)
     if policy.fallback is not None:
         entries = [e if isinstance(e, str) else f"next {e.count} of tier" for e in policy.fallback.entries]
@@ -126,9 +128,12 @@ def _document(engine: Engine) -> dict[str, object]:
         "format_version": FORMAT_VERSION,
         "policy": policy.name,
         "policy_digest": policy.digest,
-        "limits": [{"kind": s.kind.value, "models": list(s.models), "when": _when(s.when)} for s in policy.limits],
+        "limits": [
+            {"kind": s.kind.value, "models": list(s.models), "when": _when(s.when)} for s in policy.limits
+        ],
         "rules": [
-            {"name": r.name, "tier": r.tier, "models": list(r.models), "when": _when(r.when)} for r in policy.rules
+            {"name": r.name, "tier": r.tier, "models": list(r.models), "when": _when(r.when)}
+            for r in policy.rules
         ],
         "tiers": [
             {
@@ -140,9 +145,12 @@ def _document(engine: Engine) -> dict[str, object]:
             for index, tier in enumerate(policy.tiers)
         ],
         "domains": [
-            {"name": d.name, "models": list(d.models), "any_tier": d.any_tier} for d in policy.domains.values()
+            {"name": d.name, "models": list(d.models), "any_tier": d.any_tier}
+            for d in policy.domains.values()
         ],
         "levels": [
-            {"budget": b.name, "level": level_words(level)} for b in policy.budgets.values() for level in b.levels
+            {"budget": b.name, "level": level_words(level)}
+            for b in policy.budgets.values()
+            for level in b.levels
         ],
     }

@@ -269,8 +269,13 @@ def lies_in(
 
 
 def budget_lies_in(budget: Budget, condition: BudgetIn, state: State) -> bool:
-    """The frozen types: "What a budget has spent lies between two bounds", percents or money."""
-    spent = state.spend.get(budget.name, Spend()).spent_nusd
+    """
+    The frozen types: "What a budget has spent lies between two bounds", percents or money. A limit of
+    nothing is used up from the start, beyond any percent, just as each of its levels is reached.
+    """
+    spent: float = state.spend.get(budget.name, Spend()).spent_nusd
+    if budget.limit_nusd == 0 and not condition.in_money:
+        spent = math.inf
     unit = Fraction(1) if condition.in_money else Fraction(budget.limit_nusd, 100)
     low = None if condition.low is None else Fraction(condition.low) * unit
     high = None if condition.high is None else Fraction(condition.high) * unit

@@ -59,7 +59,7 @@ HERE = Span("random.policy", 0, 0)
 
 KEYS = ("ant", "bee", "x/cat", "y/cat", "x/dog", "elk", "z/fox", "gnu")
 PROVIDERS = ("acme", "brisk", "litellm")
-ALIASES = ("first", "second", "third")
+ALIASES = ("first", "second", "cat")
 PRICES = (0, 500_000, 333_333, NANO, NANO, 2 * NANO, 3 * NANO, 15 * NANO)
 CONTEXTS = (None, None, None, None, None, 1000, 3000, 3001, 64_001, 128_000)
 CAN = ("vision", "tools", "audio")
@@ -71,10 +71,27 @@ STAGES = ("dev", "staging", "prod")
 GATES = ("tests", "lint", "timeout")
 KINDS = (FailureKind.TIMEOUT, FailureKind.RATE_LIMIT, FailureKind.BAD_RESPONSE)
 TOKENS = (0, 1, 999, 1000, 1001, 2000, 2001, 64_000)
-ZONES = ("America/New_York", "Europe/Berlin", "Asia/Kolkata", "UTC", "Africa/Cairo")
+ZONES = {
+    "America/New_York": (date(2025, 3, 8), date(2025, 3, 9), date(2025, 11, 1), date(2025, 11, 2)),
+    "Europe/Berlin": (date(2025, 3, 30), date(2025, 10, 26)),
+    "Asia/Kolkata": (date(2025, 6, 9),),
+    "UTC": (date(2024, 2, 29),),
+    "Africa/Cairo": (date(2024, 4, 25), date(2024, 4, 26), date(2024, 10, 31)),  # goes forward at midnight
+    "America/Toronto": (date(1919, 3, 30), date(1919, 3, 31)),  # goes forward half an hour before midnight
+    "Pacific/Apia": (date(2011, 12, 29), date(2011, 12, 31)),  # leaves out the day between
+}
+"""Zones, and the days on which their clocks do something odd."""
 PERIODS = ("day", "week", "month", "run", "story")
-PERCENTS = (Decimal("0.1"), Decimal("33.3"), Decimal(50), Decimal("66.67"), Decimal(75), Decimal(100))
-LIMITS_NUSD = (1, 3, 1000, 7 * NANO, 500 * NANO, 123_456_789_123)
+PERCENTS = (
+    Decimal(0),
+    Decimal("0.1"),
+    Decimal("33.3"),
+    Decimal(50),
+    Decimal("66.67"),
+    Decimal(75),
+    Decimal(100),
+)
+LIMITS_NUSD = (0, 1, 3, 1000, 7 * NANO, 500 * NANO, 123_456_789_123)
 MINUTES = (0, 60, 90, 120, 150, 180, 540, 1020, 1439)
 DAYS = (
     date(2025, 6, 9),  # a Monday
@@ -82,11 +99,6 @@ DAYS = (
     date(2025, 6, 13),
     date(2025, 6, 14),
     date(2025, 6, 15),
-    date(2025, 3, 9),  # New York goes forward
-    date(2025, 11, 2),  # and back
-    date(2025, 3, 30),  # Berlin goes forward
-    date(2025, 10, 26),  # and back
-    date(2024, 4, 25),  # the day before Cairo skips its midnight
     date(2024, 4, 30),
     date(2025, 1, 31),
     date(2024, 2, 29),
@@ -138,7 +150,7 @@ def random_policy(rng: random.Random) -> Policy:
     return Policy(
         name="random",
         version="1",
-        timezone=rng.choice(ZONES),
+        timezone=rng.choice(tuple(ZONES)),
         baseline=None,
         estimate_input_tokens=estimate[0],
         estimate_output_tokens=estimate[1],
@@ -189,12 +201,7 @@ def random_model(rng: random.Random, key: str, alias: str | None) -> Model:
 
 
 def random_tiers(rng: random.Random, keys: Sequence[str]) -> tuple[Tier, ...]:
-    """
-    None at all, rarely. Else the first starts from 0, the others in order; one may begin right above the
-    bound of another.
-    """
-    if maybe(rng, 0.02):
-        return ()
+    """The first starts from 0, the others in order; one may begin right above the bound of another."""
     names = TIERS[: rng.choice((1, 2, 3, 3, 3, 4))]
     starts: list[tuple[float, bool]] = [(0, False)]
     starts += [(start, maybe(rng, 0.4)) for start in sorted(rng.sample(STARTS, len(names) - 1))]
@@ -213,7 +220,7 @@ def random_domain(rng: random.Random, name: str, keys: Sequence[str]) -> Domain:
 def random_facts(
     rng: random.Random, domains: tuple[str, ...], tiers: tuple[str, ...], estimate: tuple[int, int]
 ) -> dict[str, Fact]:
-    """The table of docs/decision.md, then declared inputs of all four kinds."""
+    """The table of docs/decision.md, then declared inputs of all four kinds, as the language builds them."""
 
     def whole(name: str, default: int, low: int) -> Fact:
         return Fact(name, FactKind.NUMBER, default, low=low, whole=True, built_in=True)
@@ -224,7 +231,7 @@ def random_facts(
     risk_whole = maybe(rng, 0.5)
     risk_low, risk_high = rng.choice(((0, 10), (1, 5), (0, None)))
     declared = (
-        Fact("private", FactKind.YES_NO, rng.choice(("yes", "no", None)), span=HERE),
+        Fact("private", FactKind.YES_NO, rng.choice(("yes", "no", None)), ("yes", "no"), span=HERE),
         Fact("stage", FactKind.CHOICE, rng.choice((*STAGES, None)), STAGES, span=HERE),
         Fact("team", FactKind.TEXT, rng.choice((*TEXTS, None)), span=HERE),
         Fact(
@@ -240,7 +247,7 @@ def random_facts(
     )
     built_in = (
         Fact("complexity", FactKind.NUMBER, None, high=10, built_in=True),
-        Fact("requires", FactKind.SET, "nothing", CAPABILITIES, built_in=True),
+        Fact("requires", FactKind.SET, "nothing", (*CAPABILITIES, "nothing"), built_in=True),
         choice("domain", domains),
         choice("tier", tiers),
         *(Fact(name, FactKind.TEXT, "", built_in=True) for name in ("kind", "skill", "branch")),
@@ -274,7 +281,8 @@ def random_week_span(rng: random.Random) -> WeekSpan:
 
 
 def random_cron(rng: random.Random) -> Cron:
-    every_day, every_weekday = maybe(rng, 0.5), maybe(rng, 0.5)
+    """A day field that starts with a star may still leave days out, as `*/2` does."""
+    every_day, every_weekday = maybe(rng, 0.4), maybe(rng, 0.4)
     return Cron(
         text="random",
         minutes=frozenset(range(60)) if maybe(rng, 0.6) else frozenset(some(rng, (0, 1, 30, 59), 1, 3)),
@@ -282,8 +290,8 @@ def random_cron(rng: random.Random) -> Cron:
         days_of_month=frozenset(range(1, 32) if every_day else some(rng, (1, 9, 11, 15, 29, 30, 31), 1, 5)),
         months=frozenset(range(1, 13)) if maybe(rng, 0.7) else frozenset(some(rng, (2, 3, 6, 10, 12), 2, 4)),
         weekdays=frozenset(range(7) if every_weekday else some(rng, range(7), 1, 4)),
-        any_day_of_month=every_day,
-        any_weekday=every_weekday,
+        any_day_of_month=every_day or maybe(rng, 0.2),
+        any_weekday=every_weekday or maybe(rng, 0.2),
     )
 
 
@@ -306,11 +314,7 @@ def random_condition(rng: random.Random, names: Names, budgets: bool) -> Conditi
         if maybe(rng, 0.4):
             return StartsWith(fact.name, rng.choice(TEXTS), HERE)
         return ValueIs(fact.name, some(rng, TEXTS, 1, 3), maybe(rng, 0.3), HERE)
-    pool = fact.values
-    if fact.kind is FactKind.YES_NO:
-        pool = ("yes", "no")
-    if fact.kind is FactKind.SET:
-        pool = (*CAN, "nothing")
+    pool = (*CAN, "nothing") if fact.kind is FactKind.SET else fact.values
     return ValueIs(fact.name, some(rng, pool, 1, 2), maybe(rng, 0.35), HERE)
 
 
@@ -343,7 +347,7 @@ def random_budget_condition(rng: random.Random, names: Names) -> BudgetIn:
 
 def random_rule(rng: random.Random, name: str, names: Names, tiers: Sequence[str]) -> Rule:
     when = random_when(rng, names, budgets=True)
-    if tiers and maybe(rng, 0.5):
+    if maybe(rng, 0.5):
         return Rule(name, when, rng.choice(tiers), (), None, HERE)
     return Rule(name, when, None, some(rng, names.models, 1, 3), None, HERE)
 
@@ -363,8 +367,9 @@ def random_budgets(
     rng: random.Random, models: Mapping[str, Model], tiers: Sequence[str], domains: Sequence[str]
 ) -> dict[str, Budget]:
     providers = [model.provider for model in models.values()]
-    pools = {"provider": providers, "tier": tiers, "model": tuple(models), "domain": domains}
-    pools = {scope: pool for scope, pool in pools.items() if pool}
+    pools = {"provider": providers, "tier": tiers, "model": tuple(models)}
+    if domains:
+        pools["domain"] = domains
     budgets = {}
     for name in ("monthly", "daily", "extra")[: rng.choice((0, 1, 1, 2, 2, 3, 3))]:
         scope = rng.choice((None, None, None, *pools))
@@ -394,8 +399,8 @@ def random_levels(rng: random.Random, keys: Sequence[str], every_action: bool) -
 
 
 def random_escalation(rng: random.Random, tiers: Sequence[str]) -> Escalation:
-    from_tier = rng.choice(tiers) if tiers and maybe(rng, 0.4) else None
-    to_tier = rng.choice(tiers) if tiers and maybe(rng, 0.4) else None
+    from_tier = rng.choice(tiers) if maybe(rng, 0.4) else None
+    to_tier = rng.choice(tiers) if maybe(rng, 0.4) else None
     if maybe(rng, 0.6):
         return Escalation(from_tier, to_tier, rng.choice(GATES), (), HERE)
     return Escalation(from_tier, to_tier, None, some(rng, KINDS, 1, 2), HERE)
@@ -419,16 +424,15 @@ def conditions_of(policy: Policy) -> Iterator[Condition]:
 
 def random_request(rng: random.Random, policy: Policy) -> Request:
     """A request aimed at the bounds of the policy; about three in a hundred are impossible."""
-    tiers: list[str | None] = [*(tier.name for tier in policy.tiers)] or [None]
+    tiers = [tier.name for tier in policy.tiers]
     aims = aims_of(policy)
+    required = rng.choices(
+        (*CAN, "web_search", "telepathy"), (18, 18, 18, 1, 1), k=rng.choice((0, 0, 0, 0, 1, 1, 2))
+    )
     request = Request(
-        complexity=aimed(rng, aims["complexity"], 0, 10, whole=False)
-        if policy.tiers or maybe(rng, 0.5)
-        else None,
-        requires=frozenset(
-            rng.choices((*CAN, "web_search"), (9, 9, 9, 1), k=rng.choice((0, 0, 0, 0, 1, 1, 2)))
-        ),
-        domain=rng.choice((*DOMAINS, *policy.domains, "smell")) if maybe(rng, 0.5) else None,
+        complexity=aimed(rng, aims["complexity"], 0, 10, whole=False),
+        requires=frozenset(required),
+        domain=rng.choice((*DOMAINS, *policy.domains, "smell", "none")) if maybe(rng, 0.5) else None,
         kind=rng.choice(TEXTS) if maybe(rng, 0.5) else None,
         skill=rng.choice(TEXTS) if maybe(rng, 0.5) else None,
         branch=rng.choice(TEXTS) if maybe(rng, 0.5) else None,
@@ -443,6 +447,18 @@ def random_request(rng: random.Random, policy: Policy) -> Request:
         failures=random_failures(rng, policy),
     )
     return spoiled(rng, policy, request) if maybe(rng, 0.03) else request
+
+
+def random_variation(rng: random.Random, policy: Policy, request: Request) -> Request:
+    """The request with one field of another: near misses for whatever remembers its answers."""
+    other = random_request(rng, policy)
+    name = rng.choice(fields(request)).name
+    return changed(request, **{name: getattr(other, name)})
+
+
+def changed(value: Any, **changes: Any) -> Any:
+    """`replace` for fields that are only known by name."""
+    return replace(value, **changes)
 
 
 def aims_of(policy: Policy) -> dict[str, list[float]]:
@@ -488,7 +504,7 @@ def random_inputs(
         elif fact.kind is FactKind.TEXT:
             inputs[name] = rng.choice(TEXTS)
         else:
-            inputs[name] = rng.choice(fact.values or ("yes", "no"))
+            inputs[name] = rng.choice(fact.values)
     return inputs
 
 
@@ -504,7 +520,7 @@ def random_reference(rng: random.Random, policy: Policy, unknown: bool) -> str:
 
 
 def random_failures(rng: random.Random, policy: Policy) -> tuple[Failure, ...]:
-    tiers: list[str | None] = [*(tier.name for tier in policy.tiers)] or [None]
+    tiers = [tier.name for tier in policy.tiers]
     known = [f"gate {gate}" for gate in GATES] + [kind.value for kind in KINDS]
     for statement in policy.escalations:
         aim = f"gate {statement.gate}" if statement.gate else statement.kinds[0].value
@@ -524,7 +540,7 @@ def spoiled(rng: random.Random, policy: Policy, request: Request) -> Request:
         lambda: replace(request, attempt=rng.choice((0, -1))),
         lambda: replace(request, input_tokens=-1),
         lambda: replace(request, output_tokens=-1),
-        lambda: replace(request, tier="huge"),
+        lambda: replace(request, tier=rng.choice(("huge", "none"))),
         lambda: replace(request, story_tier="huge"),
         lambda: replace(request, preferred=rng.choice(("yak", "fourth"))),
         lambda: replace(request, failures=(*request.failures, Failure("gate tests", "huge"))),
@@ -568,7 +584,8 @@ def random_moment(rng: random.Random, policy: Policy) -> datetime:
     minutes = [0, *rng.sample(MINUTES, 2)]
     for window in policy.windows.values():
         minutes += [minute for span in window.spans for minute in (span.start_minute, span.end_minute)]
-    wall = datetime.combine(rng.choice(DAYS), time()) + timedelta(minutes=rng.choice(minutes))
+    day = rng.choice(ZONES[policy.timezone] if maybe(rng, 0.4) else DAYS)
+    wall = datetime.combine(day, time()) + timedelta(minutes=rng.choice(minutes))
     wall += rng.choice(
         (timedelta(), timedelta(seconds=59), timedelta(seconds=-1), timedelta(microseconds=-1))
     )
@@ -576,7 +593,9 @@ def random_moment(rng: random.Random, policy: Policy) -> datetime:
         wall += timedelta(minutes=rng.randint(-700, 700))
     zone = ZoneInfo(policy.timezone)
     moment = wall.replace(tzinfo=zone, fold=rng.randint(0, 1)).astimezone(UTC)
-    return rng.choice((moment, moment.astimezone(zone), moment.astimezone(ZoneInfo(rng.choice(ZONES)))))
+    return rng.choice(
+        (moment, moment.astimezone(zone), moment.astimezone(ZoneInfo(rng.choice(tuple(ZONES)))))
+    )
 
 
 def random_spend(rng: random.Random, policy: Policy, budget: Budget) -> Spend:
