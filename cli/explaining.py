@@ -19,6 +19,7 @@ from .diagnostics import place
 from .output import bad, cells, columns, dim, good, named, pad, safe, strong, warned, width
 
 _MOST_FLIPS = 12
+_ORIGINS = {"number": "the story's number", "word": "the story's word", "formula": "by formula"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +103,7 @@ class Page:
         story = self.story
         if story is None or self.request.complexity != story.complexity.value:
             return
-        origin = {"number": "the story's number", "word": "the story's word", "formula": "by formula"}
-        yield f"{number(story.complexity.value)}, {origin.get(story.complexity.origin, story.complexity.origin)}"
+        yield f"{number(story.complexity.value)}, {_ORIGINS[story.complexity.origin]}"
         for name, seen, points in story.complexity.parts if story.complexity.origin == "formula" else ():
             yield f"  {points:4.2f}  {safe(name)}: {safe(seen)}"
 
@@ -157,7 +157,8 @@ class Page:
         yield strong("What would flip it")
         room = max(cells(flip.change) for flip, _ in flips[:_MOST_FLIPS])
         for flip, command in flips[:_MOST_FLIPS]:
-            yield f"  {pad(safe(flip.change), room)}  {strong('->')} {_outcome(self.explanation.decision, flip.decision)}"
+            outcome = _outcome(self.explanation.decision, flip.decision)
+            yield f"  {pad(safe(flip.change), room)}  {strong('->')} {outcome}"
             yield f"    {dim(safe(command))}"
         if len(flips) > _MOST_FLIPS:
             yield f"  and {len(flips) - _MOST_FLIPS} more (--json lists them all)"

@@ -64,7 +64,7 @@ def _write(text: str, stream: IO[str]) -> None:
     if not wants_color(stream):
         text = click.unstyle(text)
     # A terminal that can't show a character gets a question mark, never a traceback.
-    encoding = stream.encoding or "utf-8"
+    encoding = getattr(stream, "encoding", None) or "utf-8"
     click.echo(text.encode(encoding, "replace").decode(encoding), file=stream, color=True)
 
 

@@ -20,7 +20,9 @@ from ..schemas.policy import (
     Condition,
     Fact,
     FactKind,
+    Limit,
     NumberIn,
+    Rule,
     StartsWith,
     ValueIs,
 )
@@ -98,8 +100,8 @@ def _kinds(
 
 
 def _conditions(table: DecisionTable) -> Iterator[Condition]:
-    policy = table.policy
-    for statement in (*policy.rules, *policy.limits):
+    statements: list[Rule | Limit] = [*table.policy.rules, *table.policy.limits]
+    for statement in statements:
         for conditions in alternatives(statement.when):
             yield from conditions
 

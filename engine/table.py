@@ -33,7 +33,7 @@ class NumberColumn:
     def rows(self, value: FactValue) -> int:
         """The rows that this number leaves alive."""
         points = self.points
-        i = bisect_left(points, value)  # type: ignore[type-var]
+        i = bisect_left(points, value)
         return self.masks[2 * i + (i < len(points) and points[i] == value)]
 
 

@@ -97,7 +97,7 @@ def build_tables(*, strict: bool = False) -> bytes:
 
 def _lex(text: str) -> list[Token]:
     """All tokens but white space and comments, in order; junk is a token too."""
-    tokens = LexerThread.from_text(_lexer(), text).lex(None)
+    tokens = LexerThread.from_text(_lexer(), text).lex(None)  # type: ignore[no-untyped-call]
     return [t for t in tokens if t.type not in ("WS", "COMMENT")]
 
 
@@ -122,7 +122,7 @@ def _run(tokens: list[Token], start: int) -> _Run:
         except UnexpectedToken:
             return _stopped(parser, tokens, start, index)
     try:
-        tree = parser.feed_eof(tokens[-1])
+        tree = parser.feed_eof(tokens[-1])  # type: ignore[no-untyped-call]
     except UnexpectedToken:
         return _stopped(parser, tokens, start, len(tokens))
     return _Run(tree.children, len(tokens), None, frozenset())

@@ -87,12 +87,13 @@ class Scope:
         return aliases
 
     def _reserve(self) -> None:
-        for name, statement in self.inputs.items():
+        for name, declared in self.inputs.items():
             if name in BUILT_IN_FACTS:
-                self.found.append(taken(statement.name.span, name, "a built-in fact"))
-        for name, tier_or_domain in [*self.tiers.items(), *self.domains.items()]:
-            if name == NONE:
-                self.found.append(taken(tier_or_domain.name.span, name, "the value for having none"))
+                self.found.append(taken(declared.name.span, name, "a built-in fact"))
+        named: list[doc.Tier | doc.Domain] = [*self.tiers.values(), *self.domains.values()]
+        for statement in named:
+            if statement.name.text == NONE:
+                self.found.append(taken(statement.name.span, NONE, "the value for having none"))
 
     # references
 

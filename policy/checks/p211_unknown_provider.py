@@ -38,7 +38,7 @@ CODE = "P211"
 
 def unknown_provider(span: Span, name: str, known: Iterable[str]) -> Diagnostic:
     """The first word of a model's id, or the provider of a budget, that nobody knows."""
-    help = did_you_mean(name, known) or "anthropic, openai, google, deepseek, litellm, claude-code-cli, offline, …"
+    help = did_you_mean(name, known) or "anthropic, openai, google, deepseek, litellm, claude-code-cli, …"
     return Diagnostic(CODE, Severity.ERROR, f"unknown provider `{name}`", span, help=help)
 
 

@@ -31,7 +31,8 @@ CODE = "P302"
 
 def wrong_unit(span: Span, text: str, expected: str) -> Diagnostic:
     """An amount in another unit than stands there."""
-    return Diagnostic(CODE, Severity.ERROR, f"expected {expected}, found `{text}`", span, help=_EXAMPLES.get(expected))
+    message = f"expected {expected}, found `{text}`"
+    return Diagnostic(CODE, Severity.ERROR, message, span, help=_EXAMPLES.get(expected))
 
 
 _EXAMPLES = {

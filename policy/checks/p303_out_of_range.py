@@ -40,4 +40,5 @@ def out_of_range(span: Span, text: str, low: str, high: str | None) -> Diagnosti
 
 def empty_range(span: Span, low: str, high: str) -> Diagnostic:
     """A range whose end lies before its start."""
-    return Diagnostic(CODE, Severity.ERROR, f"`{low} to {high}` is empty", span, help=f"write `{high} to {low}`")
+    message = f"`{low} to {high}` is empty"
+    return Diagnostic(CODE, Severity.ERROR, message, span, help=f"write `{high} to {low}`")

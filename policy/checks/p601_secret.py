@@ -41,5 +41,6 @@ def secret(span: Span, what: str) -> Diagnostic:
         Severity.ERROR,
         f"this looks like {what}",
         span,
-        help="take it out, revoke it, and name an environment variable instead: `key MY_API_KEY`, `slack env MY_WEBHOOK`",
+        help="take it out, revoke it, and name an environment variable instead: "
+        "`key MY_API_KEY`, `slack env MY_WEBHOOK`",
     )

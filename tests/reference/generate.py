@@ -372,7 +372,7 @@ def random_budgets(
         pools["domain"] = domains
     budgets = {}
     for name in ("monthly", "daily", "extra")[: rng.choice((0, 1, 1, 2, 2, 3, 3))]:
-        scope = rng.choice((None, None, None, *pools))
+        scope = rng.choice((*(None,) * 5, *pools))
         scope_name = None if scope is None else rng.choice(pools[scope])
         levels = random_levels(rng, tuple(models), scope in (None, "domain"))
         limit = rng.choice(LIMITS_NUSD)
@@ -382,7 +382,7 @@ def random_budgets(
 
 def random_levels(rng: random.Random, keys: Sequence[str], every_action: bool) -> tuple[Level, ...]:
     """Percents ascend and severity never falls."""
-    legal = tuple(Action) if every_action else (Action.WARN, Action.PAUSE)
+    legal = (*Action, Action.DOWNGRADE, Action.DOWNGRADE) if every_action else (Action.WARN, Action.PAUSE)
     percents = sorted(some(rng, PERCENTS, 0, 4))
     actions = sorted(rng.choices(legal, k=len(percents)), key=tuple(Action).index)
     tiers = sorted(rng.choices((1, 1, 2, 3), k=len(percents)))
@@ -426,9 +426,8 @@ def random_request(rng: random.Random, policy: Policy) -> Request:
     """A request aimed at the bounds of the policy; about three in a hundred are impossible."""
     tiers = [tier.name for tier in policy.tiers]
     aims = aims_of(policy)
-    required = rng.choices(
-        (*CAN, "web_search", "telepathy"), (18, 18, 18, 1, 1), k=rng.choice((0, 0, 0, 0, 1, 1, 2))
-    )
+    abilities = (*CAN * 12, "web_search", "telepathy")
+    required = rng.choices(abilities, k=rng.choice((0, 0, 0, 0, 1, 1, 2)))
     request = Request(
         complexity=aimed(rng, aims["complexity"], 0, 10, whole=False),
         requires=frozenset(required),
@@ -453,7 +452,8 @@ def random_variation(rng: random.Random, policy: Policy, request: Request) -> Re
     """The request with one field of another: near misses for whatever remembers its answers."""
     other = random_request(rng, policy)
     name = rng.choice(fields(request)).name
-    return changed(request, **{name: getattr(other, name)})
+    varied: Request = changed(request, **{name: getattr(other, name)})
+    return varied
 
 
 def changed(value: Any, **changes: Any) -> Any:
@@ -593,9 +593,8 @@ def random_moment(rng: random.Random, policy: Policy) -> datetime:
         wall += timedelta(minutes=rng.randint(-700, 700))
     zone = ZoneInfo(policy.timezone)
     moment = wall.replace(tzinfo=zone, fold=rng.randint(0, 1)).astimezone(UTC)
-    return rng.choice(
-        (moment, moment.astimezone(zone), moment.astimezone(ZoneInfo(rng.choice(tuple(ZONES)))))
-    )
+    elsewhere = ZoneInfo(rng.choice(tuple(ZONES)))
+    return rng.choice((moment, moment.astimezone(zone), moment.astimezone(elsewhere)))
 
 
 def random_spend(rng: random.Random, policy: Policy, budget: Budget) -> Spend:
