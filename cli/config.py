@@ -91,14 +91,15 @@ def environment(here: Path) -> Mapping[str, str]:
 
 def _configured(key: str, here: Path) -> list[str]:
     """A setting from the environment, else from the nearest configuration file."""
-    if os.environ.get(f"POLICYCTL_{key.upper()}"):
-        return os.environ[f"POLICYCTL_{key.upper()}"].split(os.pathsep if key == "policy" else "\0")
+    said = os.environ.get(f"POLICYCTL_{key.upper()}")
+    if said:
+        return said.split(os.pathsep) if key == "policy" else [said]
     for folder in upward(here):
         table = _table(folder)
         if table is not None:
             value = table.get(key)
-            values = [] if value is None else value if isinstance(value, list) else [value]
-            return [str(folder / v) if key in ("policy", "prd") else str(v) for v in values]
+            values = value if isinstance(value, list) else [] if value is None else [value]
+            return [str(folder / str(v)) if key in ("policy", "prd") else str(v) for v in values]
     return []
 
 

@@ -38,7 +38,7 @@ def file_too_large(name: str, limit: int) -> Diagnostic:
 def all_too_large(name: str, limit: int) -> Diagnostic:
     """All files together are over the limit (bytes)."""
     message = f"with `{name}` the policy is larger than {limit // 1024} KiB in all"
-    return Diagnostic(CODE, Severity.ERROR, message, None, help="no policy needs so much; is it the right file?")
+    return Diagnostic(CODE, Severity.ERROR, message, None, help="is it the right file?")
 
 
 def too_many_files(span: Span, limit: int) -> Diagnostic:
