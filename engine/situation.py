@@ -102,17 +102,18 @@ def until(budget: Budget, local: datetime) -> datetime | None:
     return _resumes(turn.replace(tzinfo=local.tzinfo))
 
 
-def _resumes(local: datetime) -> datetime:
+def _resumes(midnight: datetime) -> datetime:
     """A local midnight in UTC; where the clock skips it, the moment at which the clock resumes."""
-    moment = local.astimezone(UTC)
-    if moment.astimezone(local.tzinfo).replace(tzinfo=None) == local.replace(tzinfo=None):
-        return moment
-    # fold=1 reads a skipped time with the offset after the jump, which lands before it; the offset
-    # there tells how far the clock jumps.
-    early = local.replace(fold=1).astimezone(UTC)
-    before = early.astimezone(local.tzinfo).utcoffset()
-    assert before is not None
-    return local.replace(tzinfo=UTC) - before
+    # Read with the offset before and after a skip, the skipped time lies after and before it.
+    low, high = (int(midnight.replace(fold=fold).timestamp()) for fold in (1, 0))
+    wanted = midnight.replace(tzinfo=None)
+    while high - low > 1:
+        middle = (low + high) // 2
+        if datetime.fromtimestamp(middle, midnight.tzinfo).replace(tzinfo=None) >= wanted:
+            high = middle
+        else:
+            low = middle
+    return datetime.fromtimestamp(high, UTC)
 
 
 def _rows(table: DecisionTable, state: State, windows: frozenset[str]) -> int:

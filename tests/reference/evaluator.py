@@ -687,13 +687,13 @@ def first_candidates(
 def climbed(policy: Policy, asked: Asked, state: State, tier: int, highest: int) -> int:
     """
     "If *no* model of that tier is able (point 2 above; forbidden or paused models don't count as unable),
-    the next tier up takes its place; while downgraded no higher than the base tier."
+    the next tier up takes its place; while downgraded no higher than the base tier. Where nobody up to
+    there is able, the tier stays the ceiling's."
     """
-    while tier < highest:
-        models = [policy.models[key] for key in policy.tiers[tier].models]
+    for higher in range(tier, highest + 1):
+        models = [policy.models[key] for key in policy.tiers[higher].models]
         if any(is_able(model, asked, state) for model in models):
-            break
-        tier += 1
+            return higher
     return tier
 
 
