@@ -177,6 +177,8 @@ def smaller_whens(when: tuple[tuple[Any, ...], ...]) -> Iterator[tuple[tuple[Any
 
 def report(case: Case, origin: str) -> str:
     """Keep the smaller case as a file, and say what it shows."""
+    if not differences(case):
+        return f"{origin}: the engine's answer depends on the requests before\n{describe(*case)}"
     case = shrunk(case)
     found = "".join(
         f"# {name}: the reference says {expected}, the engine {actual}\n"
