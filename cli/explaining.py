@@ -16,7 +16,7 @@ from ..schemas.policy import LimitKind
 from ..schemas.request import Request
 from ..schemas.story import Story
 from .diagnostics import place
-from .output import bad, cells, columns, dim, good, named, pad, safe, strong, warned, width
+from .output import bad, cells, columns, dim, good, hang, named, pad, safe, strong, warned, width
 
 _MOST_FLIPS = 12
 _ORIGINS = {"number": "the story's number", "word": "the story's word", "formula": "by formula"}
@@ -77,7 +77,9 @@ class Page:
     def _why(self) -> Iterator[str]:
         yield ""
         yield strong("Why")
-        rows = [("facts", text) for text in self._facts()]
+        policy = self.engine.policy
+        rows = [("policy", f"{safe(policy.name)}, digest {policy.digest[:12]}")]
+        rows += [("facts", text) for text in self._facts()]
         rows += [("complexity", text) for text in self._complexity()]
         rows.append(("clock", self._clock()))
         rows += self._statements("limits", self.explanation.limits, "no hard limit holds")
@@ -114,21 +116,21 @@ class Page:
         return f"{local:%a %d %b %Y %H:%M %Z}{windows}"
 
     def _statements(self, label: str, seen: Sequence[Seen], none: str) -> Iterator[tuple[str, str]]:
-        if not seen:
-            return
-        decided = [s for s in seen if s.matched and s.decisive]
-        if not decided:
+        """Each rule or limit in its order: what holds, or of what doesn't the first condition that failed."""
+        if seen and not any(s.matched and s.decisive for s in seen):
             yield label, none
-        for s in decided:
-            because = f' "{safe(s.because)}"' if s.because else ""
-            yield label, f"{good(safe(s.name))} matches: {safe(s.text)} {dim(self._place(s))}{because}"
-        room = max(cells(_statement(s)) for s in seen)
+        room = max((cells(_statement(s)) for s in seen), default=0)
         for s in seen:
             head = pad(_statement(s), room)
             if not s.decisive:
-                yield label, f"  {head}  not looked at: it stands below"
+                yield label, f"{head}  not looked at, it stands below"
             elif not s.matched:
-                yield label, f"  {head}  {_missed(s)}"
+                yield label, f"{head}  {_missed(s)}"
+            else:
+                holds = f"matches: {safe(s.text)}" if label == "rules" else "holds"
+                yield label, f"{good(head)}  {holds}  {dim(self._place(s))}"
+                if s.because:
+                    yield label, f'  "{safe(s.because)}"'
 
     def _place(self, seen: Seen) -> str:
         source = next((s for s in self.engine.sources if s.name == seen.source), None)
@@ -158,7 +160,7 @@ class Page:
         room = max(cells(flip.change) for flip, _ in flips[:_MOST_FLIPS])
         for flip, command in flips[:_MOST_FLIPS]:
             outcome = _outcome(self.explanation.decision, flip.decision)
-            yield f"  {pad(safe(flip.change), room)}  {strong('->')} {outcome}"
+            yield from hang(f"  {pad(safe(flip.change), room)}  {strong('->')} ", outcome)
             yield f"    {dim(safe(command))}"
         if len(flips) > _MOST_FLIPS:
             yield f"  and {len(flips) - _MOST_FLIPS} more (--json lists them all)"
@@ -243,8 +245,9 @@ def _statement(seen: Seen) -> str:
 
 
 def _missed(seen: Seen) -> str:
-    parts = (f"{safe(m.condition)}: it is {'empty' if m.met == EMPTY else safe(m.met)}" for m in seen.missed)
-    return "no, " + "; ".join(parts)
+    """`branch is "main", but it is empty`, once for each alternative."""
+    met = ("empty" if m.met == EMPTY else safe(m.met) for m in seen.missed)
+    return "; ".join(f"{safe(m.condition)}, but it is {is_}" for m, is_ in zip(seen.missed, met, strict=True))
 
 
 def _outcome(was: Decision, now: Decision) -> str:

@@ -141,15 +141,16 @@ def columns(rows: Iterable[Sequence[str]], *, indent: int = 2, gap: int = 2) -> 
     if not table:
         return []
     widths = [max(cells(row[i]) for row in table) for i in range(len(table[0]) - 1)]
-    start = indent + sum(widths) + gap * len(widths)
     lines = []
     for row in table:
         head = " " * indent + "".join(pad(c, w + gap) for c, w in zip(row[:-1], widths, strict=True))
-        lines += [line.rstrip() for line in _hang(head, row[-1], start)]
+        lines += [line.rstrip() for line in hang(head, row[-1])]
     return lines
 
 
-def _hang(head: str, text: str, start: int) -> list[str]:
+def hang(head: str, text: str) -> list[str]:
+    """A head and its text; what doesn't fit on the line goes on below the text's start."""
+    start = cells(head)
     room = width() - start
     if room < 20 or cells(text) <= room or click.unstyle(text) != text:
         return [head + text]

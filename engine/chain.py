@@ -337,7 +337,7 @@ class _Walk:
         reason = self._out_of_place(key, ceiling, free=free, domain=domain)
         if reason is not None:
             self.drop(key, source, reason)
-        elif self.offer(key, source, f"{source} names it"):
+        elif self.offer(key, source, f"{source} {'prefers' if domain else 'names'} it"):
             self.head_can_serve = True
 
     def _out_of_place(self, key: str, ceiling: _Ceiling, *, free: bool, domain: bool) -> str | None:
@@ -409,7 +409,7 @@ class _Walk:
             if isinstance(entry, Mates):
                 self._mates(tier, entry.count)
             else:
-                self.offer(entry, "fallback list", "the fallback list names it")
+                self.offer(entry, "fallback list", "from the fallback list")
 
     def _mates(self, tier: int, count: int) -> None:
         tier_ = self.table.policy.tiers[tier]
