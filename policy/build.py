@@ -39,13 +39,14 @@ from ..schemas.policy import (
 from ..schemas.text import Span
 from . import document as doc
 from .checks.p201_duplicate_name import duplicate
-from .checks.p211_unknown_provider import unknown_provider
+from .checks.p211_unknown_provider import unused_provider
 from .checks.p212_unknown_failure_kind import unknown_kind
 from .checks.p213_unknown_metric import unknown_metric
 from .checks.p214_unknown_timezone import unknown_timezone
 from .checks.p215_said_twice import said_twice
+from .checks.p216_bad_name import bad_name
 from .checks.p301_wrong_type import wrong_type
-from .checks.p303_out_of_range import empty_range
+from .checks.p303_out_of_range import empty_range, out_of_range
 from .checks.p306_cron import bad_cron
 from .checks.p307_not_here import not_here
 from .checks.p308_bad_text import bad_text
@@ -56,7 +57,7 @@ from .document import Amount, Name, Unit
 from .load import Loaded
 from .models import build_models
 from .quantities import in_unit, money, seconds, whole
-from .scope import Scope
+from .scope import Scope, is_name
 
 DEFAULT_ESTIMATE = (2000, 1000)
 """Input and output tokens of a request, where the policy has no `estimate`."""
@@ -146,6 +147,8 @@ def _unique(scope: Scope, statements: Sequence[doc.Statement], kind: type[N], wo
     found: list[N] = [s for s in statements if isinstance(s, kind)]
     for statement in found:
         name = statement.name
+        if not is_name(name.text):
+            scope.found.append(bad_name(name.span, name.text))
         if name.text in first:
             scope.found.append(duplicate(name.span, word, name.text, first[name.text]))
         first.setdefault(name.text, name.span)
@@ -320,7 +323,7 @@ def _scope_name(scope: Scope, kind: str, name: Name) -> str | None:
     if kind == "provider":
         used = {m.target.text.partition("/")[0] for m in scope.models.values()}
         if name.text not in used:
-            scope.found.append(unknown_provider(name.span, name.text, used))
+            scope.found.append(unused_provider(name.span, name.text, used))
         return name.text
     return {"tier": scope.tier, "domain": scope.domain, "model": scope.model}[kind](name)
 
@@ -352,10 +355,12 @@ def _escalation(scope: Scope, statement: doc.Escalate) -> Escalation:
 
 def _kinds(scope: Scope, names: Iterable[Name]) -> tuple[FailureKind, ...]:
     known = [kind.value for kind in FailureKind]
-    kinds = []
+    kinds: dict[FailureKind, Span] = {}
     for name in names:
-        if name.text in known:
-            kinds.append(FailureKind(name.text))
+        if name.text in kinds:
+            scope.found.append(said_twice(name.span, name.text, kinds[FailureKind(name.text)]))
+        elif name.text in known:
+            kinds[FailureKind(name.text)] = name.span
         else:
             scope.found.append(unknown_kind(name.span, name.text, known))
     return tuple(kinds)
@@ -378,15 +383,29 @@ def _fallback(scope: Scope, statement: doc.Fallback) -> Fallback:
 
 
 def _retry(scope: Scope, statement: doc.Retry) -> Retry:
+    wait = seconds(scope, statement.wait) or 0.0
+    cap = None if statement.cap is None else seconds(scope, statement.cap)
+    if statement.cap is not None and cap is not None and cap < wait:
+        scope.found.append(out_of_range(statement.cap.span, statement.cap.text, statement.wait.text, None))
+    _check_kinds_once(scope, statement.on)
     return Retry(
         scope.model_list(statement.models),
         whole(scope, statement.attempts, low=1, high=100) or 1,
-        seconds(scope, statement.wait) or 0.0,
+        wait,
         statement.doubling,
-        None if statement.cap is None else seconds(scope, statement.cap),
+        cap,
         tuple(_on(scope, on) for on in statement.on),
         statement.span,
     )
+
+
+def _check_kinds_once(scope: Scope, clauses: Iterable[doc.OnFailure]) -> None:
+    """No kind of failure stands in two `on` clauses of one retry."""
+    first: dict[str, tuple[int, Span]] = {}
+    for number, clause in enumerate(clauses):
+        for name in clause.kinds:
+            if first.setdefault(name.text, (number, name.span))[0] != number:
+                scope.found.append(said_twice(name.span, name.text, first[name.text][1]))
 
 
 def _on(scope: Scope, on: doc.OnFailure) -> OnFailure:

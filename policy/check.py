@@ -9,6 +9,7 @@ from pathlib import Path
 from ..schemas.catalogue import Prices
 from ..schemas.diagnostics import Diagnostic, Report
 from ..schemas.policy import CheckedPolicy, Policy
+from ..schemas.text import Span
 from .build import build
 from .checks import (
     p401_tier_order,
@@ -53,10 +54,18 @@ def check(loaded: Loaded, prices: Prices) -> Checked:
     """Build and check a document."""
     built = build(loaded, prices)
     found = [*loaded.diagnostics, *built.diagnostics]
+    wrong = [d.span for d in found if d.span is not None]
     for run in CHECKS:
-        found += run(built.policy)
+        found += [d for d in run(built.policy) if not _follows(d, wrong)]
     report = Report(loaded.document.sources, _in_order(loaded, found))
     return Checked(report, None if report.has_errors else CheckedPolicy(built.policy))
+
+
+def _follows(diagnostic: Diagnostic, wrong: list[Span]) -> bool:
+    """Whether a finding is about a statement in which something is wrong already."""
+    spans = [label.span for label in diagnostic.others]
+    spans += [diagnostic.span] if diagnostic.span is not None else []
+    return any(w.source == s.source and s.start <= w.start and w.end <= s.end for s in spans for w in wrong)
 
 
 def _in_order(loaded: Loaded, found: list[Diagnostic]) -> tuple[Diagnostic, ...]:

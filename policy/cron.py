@@ -7,6 +7,7 @@ from croniter import CroniterBadCronError, croniter
 from ..schemas.policy import Cron
 
 _NO_MORE_THAN = 200
+_FIELDS = ("minute", "hour", "day of month", "month", "weekday")
 _RANGES = (range(60), range(24), range(1, 32), range(1, 13), range(7))
 
 
@@ -19,8 +20,8 @@ def read_cron(text: str) -> Cron | str:
         return "`#`, `L`, `W`, `H`, `R` and `?` aren't supported"
     try:
         expanded, nth = croniter.expand(text)[:2]
-    except (CroniterBadCronError, ValueError, KeyError, IndexError) as error:
-        return _reason(error)
+    except (CroniterBadCronError, ValueError, KeyError, IndexError):
+        return _odd_field(fields)
     if nth:
         return "`#` and `L` aren't supported"
     minutes, hours, days, months, weekdays = (
@@ -52,6 +53,13 @@ def _values(field: list[int | str], everything: range) -> frozenset[int]:
     return frozenset(int(value) for value in field)
 
 
-def _reason(error: Exception) -> str:
-    text = str(error).lower().strip().rstrip(".")
-    return text if 0 < len(text) <= 100 else "a field isn't understood"
+def _odd_field(fields: list[str]) -> str:
+    """The first field that can't be read when all others are `*`."""
+    for number, field in enumerate(fields):
+        alone = ["*"] * 5
+        alone[number] = field
+        try:
+            croniter.expand(" ".join(alone))
+        except (CroniterBadCronError, ValueError, KeyError, IndexError):
+            return f"`{field}` is no {_FIELDS[number]}"
+    return "its fields don't go together"

@@ -30,9 +30,9 @@ def build_models(scope: Scope, prices: Prices) -> dict[str, Model]:
 def _model(scope: Scope, prices: Prices, statement: doc.Model) -> Model:
     said = _attributes(scope, statement)
     target = statement.target.text
-    provider = _provider(scope, prices, statement.target)
+    provider, served = _provider(scope, prices, statement.target)
     known = prices.find(target)
-    price_in, price_out = _costs(scope, prices, statement, said.get("costs"), known)
+    price_in, price_out = _costs(scope, prices, statement, said.get("costs"), known, served)
     return Model(
         key=statement.key.text,
         id=target,
@@ -62,26 +62,33 @@ def _attributes(scope: Scope, statement: doc.Model) -> _Attributes:
     return said
 
 
-def _provider(scope: Scope, prices: Prices, target: Name) -> str:
+def _provider(scope: Scope, prices: Prices, target: Name) -> tuple[str, bool]:
+    """The first word of a model's id, and whether somebody serves models under it."""
     provider, slash, rest = target.text.partition("/")
     if not slash or not rest:
         scope.found.append(no_provider(target.span, target.text))
     elif provider not in prices.providers:
         scope.found.append(unknown_provider(target.span, provider, prices.providers))
-    return provider
+    return provider, bool(slash and rest) and provider in prices.providers
 
 
 def _costs(
-    scope: Scope, prices: Prices, statement: doc.Model, costs: doc.Attribute | None, known: Price | None
+    scope: Scope,
+    prices: Prices,
+    statement: doc.Model,
+    costs: doc.Attribute | None,
+    known: Price | None,
+    served: bool,
 ) -> tuple[int, int]:
     if costs is not None:
         written = [money(scope, v) or 0 for v in costs.values if isinstance(v, Amount)]
         return (written[0], written[1]) if written else (0, 0)
     if known and known.price_in_nusd_per_mtok is not None and known.price_out_nusd_per_mtok is not None:
         return known.price_in_nusd_per_mtok, known.price_out_nusd_per_mtok
-    target = statement.target.text
-    near = prices.near(target)
-    scope.found.append(missing_price(statement.key.span, statement.key.text, target, near))
+    if served:  # an unknown provider has been reported, and has no prices
+        target = statement.target.text
+        near = prices.near(target)
+        scope.found.append(missing_price(statement.key.span, statement.key.text, target, near))
     return 0, 0
 
 

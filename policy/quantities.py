@@ -19,10 +19,13 @@ _EXPECTED = {
     Unit.DURATION: "a duration",
 }
 
-MAX_PERCENT = 1000
-MAX_USD = 10**9
-MAX_SECONDS = 7 * 24 * 3600
 MAX_TOKENS = 10**9
+
+_RANGES = {
+    Unit.PERCENT: ("0%", "1000%", 1000),
+    Unit.MONEY: ("$0", "$1,000,000,000", 10**9),
+    Unit.DURATION: ("0s", "168h", 7 * 24 * 3600),
+}
 
 
 def in_unit(scope: Scope, amount: Amount, unit: Unit) -> Decimal | None:
@@ -30,9 +33,9 @@ def in_unit(scope: Scope, amount: Amount, unit: Unit) -> Decimal | None:
     if amount.unit is not unit:
         scope.found.append(wrong_unit(amount.span, amount.text, _EXPECTED[unit]))
         return None
-    high = {Unit.PERCENT: MAX_PERCENT, Unit.MONEY: MAX_USD, Unit.DURATION: MAX_SECONDS}.get(unit)
-    if amount.value is not None and high is not None and amount.value > high:
-        scope.found.append(out_of_range(amount.span, amount.text, "0", str(high)))
+    low, high, most = _RANGES.get(unit, ("0", "", None))
+    if amount.value is not None and most is not None and amount.value > most:
+        scope.found.append(out_of_range(amount.span, amount.text, low, high))
         return None
     return amount.value
 

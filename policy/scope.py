@@ -23,6 +23,7 @@ from .checks.p215_said_twice import said_twice
 from .checks.p216_bad_name import bad_name, taken
 from .document import Name
 
+MAX_NAME = 200
 NONE = "none"
 NOTHING = "nothing"
 BUILT_IN_FACTS = (
@@ -45,7 +46,7 @@ class Scope:
 
     def __init__(self, document: doc.Document, broken: frozenset[tuple[str, str]]) -> None:
         self.found: list[Diagnostic] = []
-        self._broken = broken
+        self._broken = set(broken)
         statements = document.statements
         self.models = self._declare("model", (s for s in statements if isinstance(s, doc.Model)))
         self.tiers = self._declare("tier", (s for s in statements if isinstance(s, doc.Tier)))
@@ -64,8 +65,9 @@ class Scope:
         declared: dict[str, S] = {}
         for statement in statements:
             name = _head(statement)
-            if not _NAME.fullmatch(name.text):
+            if not is_name(name.text):
                 self.found.append(bad_name(name.span, name.text))
+                self._broken.add((kind, name.text))
             elif name.text in declared:
                 first = _head(declared[name.text])
                 self.found.append(duplicate(name.span, kind, name.text, first.span))
@@ -78,7 +80,9 @@ class Scope:
         spans: dict[str, Span] = {}
         for key, model in self.models.items():
             for alias in (v for a in model.attributes if a.kind == "alias" for v in a.values):
-                if alias.text in self.models:
+                if not is_name(alias.text):
+                    self.found.append(bad_name(alias.span, alias.text))
+                elif alias.text in self.models:
                     self.found.append(taken(alias.span, alias.text, "a model"))
                 elif alias.text in aliases:
                     self.found.append(duplicate(alias.span, "alias", alias.text, spans[alias.text]))
@@ -111,7 +115,7 @@ class Scope:
             self.found.append(ambiguous(name.span, text, tails))
         elif ("model", text) not in self._broken:
             known = [*self.models, *self._aliases, *self._tails]
-            self.found.append(unknown_model(name.span, text, known))
+            self.found.append(unknown_model(name.span, text, known, is_tier=text in self.tiers))
         return None
 
     def model_list(self, names: Iterable[Name]) -> tuple[str, ...]:
@@ -157,6 +161,11 @@ class Scope:
         """Make the built-in facts and the declared inputs known to conditions."""
         self.facts = {f.name: f for f in built_in_facts(self.tiers, self.domains, estimate)}
         self.facts |= {f.name: f for f in inputs if f.name not in self.facts}
+
+
+def is_name(text: str) -> bool:
+    """Whether a text, perhaps quoted, has the form of a name."""
+    return len(text) <= MAX_NAME and _NAME.fullmatch(text) is not None
 
 
 def built_in_facts(tiers: Iterable[str], domains: Iterable[str], estimate: tuple[int, int]) -> list[Fact]:

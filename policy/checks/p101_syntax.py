@@ -126,11 +126,15 @@ def _help(found: str | None, expected: frozenset[str], cut_off: bool) -> str | N
     near = closest(found, words)
     if near is not None:
         return f"did you mean `{near}`?"
-    if "NAME" in expected and found.isalpha() and found.islower():
+    if expected == {"STRING"}:
+        return f"a text stands in quotes: {quoted(found)}"
+    if "NAME" in expected and found.isalpha():
         return f"`{found}` is a word of the language; as a name it stands in quotes: {quoted(found)}"
     if "DAY" in expected or "CLOCK" in expected:
         return "days and times read `Mon to Fri 09:00 to 17:00` or `Sat to Sun all day`"
-    if "MONEY" in expected and found[:1].isdigit():
+    if found.startswith(("-", "$-")):
+        return "amounts can't be negative"
+    if "MONEY" in expected and "NUMBER" not in expected and found[:1].isdigit():
         return f"an amount of money starts with a dollar sign: ${found}"
     return None
 

@@ -39,6 +39,5 @@ CODE = "P202"
 
 def unknown_fact(span: Span, name: str, known: Iterable[str]) -> Diagnostic:
     """A fact that isn't declared; `known` are those that are."""
-    help = did_you_mean(name, known, else_list="the facts are")
-    help = help or f"declare it: `input {name} is yes or no default no`"
+    help = did_you_mean(name, known) or f"declare it: `input {name} is yes or no default no`"
     return Diagnostic(CODE, Severity.ERROR, f"unknown fact `{name}`", span, help=help)

@@ -33,7 +33,9 @@ from ..names import did_you_mean
 CODE = "P203"
 
 
-def unknown_model(span: Span, name: str, known: Iterable[str]) -> Diagnostic:
-    """A model that isn't declared; `known` are those that are."""
+def unknown_model(span: Span, name: str, known: Iterable[str], *, is_tier: bool = False) -> Diagnostic:
+    """A model that isn't declared; `known` are those that are. `is_tier`: a tier has this name."""
     help = did_you_mean(name, known, else_list="the models are") or "declare it with a `model` statement"
+    if is_tier:
+        help = f"`{name}` is a tier; a rule says `use tier {name}`"
     return Diagnostic(CODE, Severity.ERROR, f"unknown model `{name}`", span, help=help)

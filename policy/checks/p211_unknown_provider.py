@@ -42,6 +42,12 @@ def unknown_provider(span: Span, name: str, known: Iterable[str]) -> Diagnostic:
     return Diagnostic(CODE, Severity.ERROR, f"unknown provider `{name}`", span, help=help)
 
 
+def unused_provider(span: Span, name: str, used: Iterable[str]) -> Diagnostic:
+    """A budget for a provider that serves no model of the policy."""
+    help = did_you_mean(name, used, else_list="the providers of this policy are")
+    return Diagnostic(CODE, Severity.ERROR, f"no model is served by provider `{name}`", span, help=help)
+
+
 def no_provider(span: Span, target: str) -> Diagnostic:
     """A model id without the word that says who serves it."""
     return Diagnostic(
