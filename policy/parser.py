@@ -97,8 +97,7 @@ def build_tables(*, strict: bool = False) -> bytes:
 
 def _lex(text: str) -> list[Token]:
     """All tokens but white space and comments, in order; junk is a token too."""
-    tokens = LexerThread.from_text(_lexer(), text).lex(None)  # type: ignore[no-untyped-call]
-    return [t for t in tokens if t.type not in ("WS", "COMMENT")]
+    return list(LexerThread.from_text(_lexer(), text).lex(None))  # type: ignore[no-untyped-call]
 
 
 # --- one run of the parser ---------------------------------------------------------------------
@@ -545,9 +544,9 @@ def _lark() -> Lark:
 
 @lru_cache(maxsize=1)
 def _lexer() -> BasicLexer:
-    """The grammar's lexer, but one that ignores nothing."""
+    """The grammar's lexer, but one that leaves out white space and comments only."""
     conf = copy(_lark().lexer_conf)
-    conf.ignore = ()
+    conf.ignore = ("WS", "COMMENT")
     return BasicLexer(conf)
 
 
