@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from croniter import CroniterBadCronError, croniter
 
 from ..schemas.policy import Cron
@@ -47,7 +49,7 @@ def _plain_words(fields: list[str]) -> bool:
     )
 
 
-def _values(field: list[int | str], everything: range) -> frozenset[int]:
+def _values(field: Sequence[int | str], everything: range) -> frozenset[int]:
     if "*" in field:
         return frozenset(everything)
     return frozenset(int(value) for value in field)

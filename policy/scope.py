@@ -184,7 +184,10 @@ def built_in_facts(tiers: Iterable[str], domains: Iterable[str], estimate: tuple
     ]
 
 
-def _head(statement: S) -> Name:
+_Declaration = doc.Model | doc.Tier | doc.Input | doc.Window | doc.Domain | doc.Budget
+
+
+def _head(statement: _Declaration) -> Name:
     return statement.key if isinstance(statement, doc.Model) else statement.name
 
 
