@@ -68,10 +68,7 @@ def command() -> None:
 
 
 def run() -> None:
-    """The entry point. Every way a run can end has its exit code."""
-    if sys.argv[1:] in (["--version"], ["-V"]):
-        sys.stdout.write(f"policyctl {__version__}\n")
-        return
+    """Run the command. Every way a run can end has its exit code."""
     sys.exit(_exit_code())
 
 

@@ -1,0 +1,21 @@
+"""Where the command starts: its version needs no more than this file."""
+
+from __future__ import annotations
+
+import sys
+
+from .. import __version__
+
+
+def run() -> None:
+    """The entry point of the script `policyctl`."""
+    if sys.argv[1:] in (["--version"], ["-V"]):
+        sys.stdout.write(f"policyctl {__version__}\n")
+        return
+    from .main import run as run_command
+
+    run_command()
+
+
+if __name__ == "__main__":
+    run()
