@@ -94,7 +94,7 @@ class Built:
 
 def build(loaded: Loaded, prices: Prices) -> Built:
     """Resolve a document. What can't be resolved is reported and left out."""
-    scope = Scope(loaded.document, loaded.broken)
+    scope = Scope(loaded.document, loaded.broken, incomplete=loaded.incomplete)
     statements = loaded.document.statements
     estimate = _estimate(scope, _one(scope, statements, doc.Estimate, "estimate"))
     scope.declare_facts(estimate, [_input(scope, i) for i in scope.inputs.values()])

@@ -21,11 +21,15 @@ from .load import Loaded, load, load_text
 
 Check = Callable[[Policy], Iterator[Diagnostic]]
 
+CHECKS_WITHOUT_TIERS: tuple[Check, ...] = (
+    p402_level_order.check,
+    p404_window_circle.check,
+)
+
 CHECKS: tuple[Check, ...] = (
     p401_tier_order.check,
-    p402_level_order.check,
     p403_no_tier.check,
-    p404_window_circle.check,
+    *CHECKS_WITHOUT_TIERS,
 )
 
 MAX_DIAGNOSTICS = 200
@@ -55,7 +59,8 @@ def check(loaded: Loaded, prices: Prices) -> Checked:
     built = build(loaded, prices)
     found = [*loaded.diagnostics, *built.diagnostics]
     wrong = [d.span for d in found if d.span is not None]
-    for run in CHECKS:
+    tiers_known = not loaded.incomplete and not any(kind == "tier" for kind, _ in loaded.broken)
+    for run in CHECKS if tiers_known else CHECKS_WITHOUT_TIERS:
         found += [d for d in run(built.policy) if not _follows(d, wrong)]
     report = Report(loaded.document.sources, _in_order(loaded, found))
     return Checked(report, None if report.has_errors else CheckedPolicy(built.policy))

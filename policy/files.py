@@ -25,6 +25,8 @@ class Unreadable:
 
 def read_text(path: Path) -> str | Unreadable:
     """The text of a regular file of at most MAX_FILE_BYTES, without its byte order mark."""
+    if path.suffix in (".yaml", ".yml", ".json"):
+        return Unreadable(f"this version reads .policy files, not {path.suffix}")
     data = _read_bytes(path)
     if isinstance(data, Unreadable):
         return data

@@ -27,12 +27,14 @@ MAX_DEPTH = 32
 class Loaded:
     """
     The document of all files, what was wrong with their text, and the names (kind, name) that
-    broken statements would have declared.
+    broken statements would have declared. `incomplete` says that a file couldn't be read, so that
+    any name may have been declared in it.
     """
 
     document: doc.Document
     diagnostics: tuple[Diagnostic, ...]
     broken: frozenset[tuple[str, str]]
+    incomplete: bool
 
 
 def load(paths: Sequence[Path]) -> Loaded:
@@ -61,10 +63,16 @@ class _Loader:
     seen: set[Path] = field(default_factory=set)
     open_files: list[Path] = field(default_factory=list)
     size: int = 0
+    incomplete: bool = False
 
     def result(self) -> Loaded:
         document = doc.Document(tuple(self.sources), tuple(self.statements))
-        return Loaded(document, tuple(self.diagnostics), frozenset(self.broken))
+        return Loaded(document, tuple(self.diagnostics), frozenset(self.broken), self.incomplete)
+
+    def missing(self, diagnostic: Diagnostic) -> None:
+        """Report a file that isn't part of the document."""
+        self.diagnostics.append(diagnostic)
+        self.incomplete = True
 
     def file(self, path: Path, asked_at: Span) -> None:
         """Read a file and what it includes. A file that was read already isn't read again."""
@@ -75,15 +83,12 @@ class _Loader:
         span = asked_at if self.open_files else None
         text = read_text(path)
         if isinstance(text, Unreadable):
-            self.diagnostics.append(
-                file_too_large(str(path), MAX_FILE_BYTES)
-                if text.too_large
-                else unreadable(str(path), text.reason, span)
-            )
+            large = file_too_large(str(path), MAX_FILE_BYTES)
+            self.missing(large if text.too_large else unreadable(str(path), text.reason, span))
             return
         self.size += len(text.encode())
         if self.size > MAX_ALL_BYTES:
-            self.diagnostics.append(all_too_large(str(path), MAX_ALL_BYTES))
+            self.missing(all_too_large(str(path), MAX_ALL_BYTES))
             return
         self.open_files.append(path)
         self.text(Source(str(path), text), path)
@@ -109,11 +114,11 @@ class _Loader:
     def include(self, statement: doc.Include, including: Path | None) -> None:
         written, span = statement.path.text, statement.path.span
         if including is None:
-            self.diagnostics.append(outside(span, written, "this text has no folder"))
+            self.missing(outside(span, written, "this text has no folder"))
             return
         target = resolve_include(self.root, including, written)
         if isinstance(target, Unreadable):
-            self.diagnostics.append(outside(span, written, target.reason))
+            self.missing(outside(span, written, target.reason))
             return
         chain = [path.resolve() for path in self.open_files]
         if target.resolve() in chain:
@@ -121,6 +126,6 @@ class _Loader:
             names = tuple(str(p) for p in [*self.open_files[start:], target])
             self.diagnostics.append(cycle(span, names))
         elif len(self.seen) >= MAX_FILES or len(self.open_files) >= MAX_DEPTH:
-            self.diagnostics.append(too_many_files(span, MAX_FILES))
+            self.missing(too_many_files(span, MAX_FILES))
         else:
             self.file(target, span)

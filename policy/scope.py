@@ -44,7 +44,10 @@ class Scope:
     has been reported already.
     """
 
-    def __init__(self, document: doc.Document, broken: frozenset[tuple[str, str]]) -> None:
+    def __init__(
+        self, document: doc.Document, broken: frozenset[tuple[str, str]], *, incomplete: bool = False
+    ) -> None:
+        self._incomplete = incomplete
         self.found: list[Diagnostic] = []
         self._broken = set(broken)
         statements = document.statements
@@ -113,7 +116,7 @@ class Scope:
             return tails[0]
         if len(tails) > 1:
             self.found.append(ambiguous(name.span, text, tails))
-        elif ("model", text) not in self._broken:
+        elif self._is_unknown("model", text):
             known = [*self.models, *self._aliases, *self._tails]
             self.found.append(unknown_model(name.span, text, known, is_tier=text in self.tiers))
         return None
@@ -153,9 +156,13 @@ class Scope:
     def _known(self, name: Name, kind: str, declared: Mapping[str, object], unknown: _Unknown) -> str | None:
         if name.text in declared:
             return name.text
-        if (kind, name.text) not in self._broken:
+        if self._is_unknown(kind, name.text):
             self.found.append(unknown(name.span, name.text, declared))
         return None
+
+    def _is_unknown(self, kind: str, name: str) -> bool:
+        """Whether a name that isn't declared is a mistake of its own, not one that follows from another."""
+        return not self._incomplete and (kind, name) not in self._broken
 
     def declare_facts(self, estimate: tuple[int, int], inputs: Iterable[Fact]) -> None:
         """Make the built-in facts and the declared inputs known to conditions."""
