@@ -105,12 +105,16 @@ def _lex(text: str) -> list[Token]:
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """Whole statements, and where the next one started and failed (None: all was parsed)."""
+    """
+    Whole statements, where the next one started and failed (None: all was parsed), what could have
+    stood there, and the column in which its statement, or the one before it on the line, starts.
+    """
 
     trees: list[Tree[Token]]
     started_at: int
     failed_at: int | None
     accepts: frozenset[str]
+    depth: int
 
 
 def _run(tokens: list[Token], start: int) -> _Run:
@@ -124,16 +128,20 @@ def _run(tokens: list[Token], start: int) -> _Run:
         tree = parser.feed_eof(tokens[-1])  # type: ignore[no-untyped-call]
     except UnexpectedToken:
         return _stopped(parser, tokens, start, len(tokens))
-    return _Run(tree.children, len(tokens), None, frozenset())
+    return _Run(tree.children, len(tokens), None, frozenset(), 1)
 
 
 def _stopped(parser: Any, tokens: list[Token], start: int, index: int) -> _Run:
-    """What was parsed before the error: the reduced statements at the bottom of the stack."""
+    """What was parsed before the error, and where the statement starts that has it."""
+    accepts = frozenset(parser.accepts())
     stack = parser.parser_state.value_stack
-    done = stack[0].children if stack and isinstance(stack[0], Tree) else []
     partial = next((item for item in stack if isinstance(item, Token)), None)
+    depth = (tokens[min(index, len(tokens) - 1)] if partial is None else partial).column or 1
+    if "$END" in accepts and index > start:  # the statement before is whole; the error starts a new one
+        return _Run(parser.feed_eof(tokens[index - 1]).children, index, index, accepts, depth)
+    done = stack[0].children if stack and isinstance(stack[0], Tree) else []
     started = index if partial is None else _index_of(tokens, partial, start, index)
-    return _Run(list(done), started, index, frozenset(parser.accepts()))
+    return _Run(list(done), started, index, accepts, depth)
 
 
 def _index_of(tokens: list[Token], token: Token, start: int, end: int) -> int:
@@ -143,11 +151,10 @@ def _index_of(tokens: list[Token], token: Token, start: int, end: int) -> int:
 def _next_statement(tokens: list[Token], run: _Run) -> int:
     """The next token that starts a line with a statement's word, no deeper than this one's."""
     assert run.failed_at is not None
-    depth = tokens[min(run.started_at, len(tokens) - 1)].column or 1
     for index in range(max(run.failed_at, run.started_at + 1), len(tokens)):
         token = tokens[index]
         first = index == 0 or tokens[index - 1].line != token.line
-        if first and str(token) in STARTERS and (token.column or 1) <= depth:
+        if first and str(token) in STARTERS and (token.column or 1) <= run.depth:
             return index
     return len(tokens)
 
@@ -171,7 +178,7 @@ def _explain(source: Source, tokens: list[Token], run: _Run) -> Diagnostic:
     span = _token_span(source.name, token)
     if token.type == "OPEN_STRING":
         return open_text(span)
-    expected = STARTERS if run.failed_at == run.started_at else _words(run.accepts)
+    expected = _words(run.accepts)
     cut_off = str(token) in STARTERS and before is not None and before.line != token.line
     return syntax_error(span, str(token), expected, None if before is None else str(before), cut_off)
 
