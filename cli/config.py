@@ -15,6 +15,7 @@ import click
 from ..policy.names import did_you_mean
 
 KNOWN = ("policy", "prd", "color")
+COLORS = ("auto", "always", "never")
 
 POLICY_NAMES = ("policyctl.policy",)
 PRD_NAMES = ("prd.json",)
@@ -72,8 +73,17 @@ def find_prd(here: Path) -> Path:
 
 
 def color(here: Path) -> str:
-    """When to use colour, where no flag says."""
-    return (_configured("color", here) or ["auto"])[0]
+    """
+    When to use colour, where no flag says.
+
+    Raises:
+        click.UsageError: what the environment or a configuration file says is none of the choices.
+    """
+    when = (_configured("color", here) or ["auto"])[0]
+    if when not in COLORS:
+        help = did_you_mean(when, COLORS, else_list="it is one of")
+        raise click.UsageError(f"the setting `color` can't be `{when}`; {help}")
+    return when
 
 
 def environment(here: Path) -> Mapping[str, str]:

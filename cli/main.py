@@ -9,7 +9,7 @@ from importlib import import_module
 import click
 
 from .. import __version__
-from ..schemas.errors import PolicyctlError, PolicyError
+from ..schemas.errors import PolicyctlError, PolicyError, Problem
 from .exits import Exit
 
 VERBS = {
@@ -73,23 +73,42 @@ def run() -> None:
 
 
 def _exit_code() -> int:
+    stdout = sys.stdout
     try:
         result = command.main(prog_name="policyctl", standalone_mode=False)
-        sys.stdout.flush()
+        if sys.stdout is not None:  # closed before we were started
+            sys.stdout.flush()
         return result if isinstance(result, int) else Exit.OK
     except click.exceptions.Exit as end:
         return end.exit_code
-    except click.ClickException as error:
-        error.show()
-        return Exit.USAGE
+    except SystemExit:
+        if sys.stdout is stdout:  # a shell asked for completions
+            raise
+        return _unread()  # click has put a muffler on stdout, and would exit with 1 as for findings
+    except BrokenPipeError:
+        return _unread()
     except (click.Abort, KeyboardInterrupt):
         return Exit.INTERRUPTED
-    except BrokenPipeError:
-        # The reader has gone: nothing may be written any more, not even at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return Exit.OK
+    except click.ClickException as error:
+        return _misused(error)
     except PolicyctlError as error:
         return _told(error)
+    except Exception as error:
+        return _crashed(error)
+
+
+def _unread() -> int:
+    """The reader has gone: nothing may be written any more, not even at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return Exit.OK
+
+
+def _misused(error: click.ClickException) -> int:
+    """A command line that can't be run as it stands, in the words of click."""
+    from .problems import tell_usage
+
+    tell_usage(error)
+    return Exit.USAGE
 
 
 def _told(error: PolicyctlError) -> int:
@@ -102,4 +121,18 @@ def _told(error: PolicyctlError) -> int:
         show(error.report, "full")
     else:
         tell(error)
+    return Exit.USAGE
+
+
+def _crashed(error: Exception) -> int:
+    """A disk that is full, or a mistake of our own: never the exit code of findings."""
+    from .problems import tell_problem
+
+    if isinstance(error, OSError):
+        tell_problem(Problem("", str(error)))
+    else:
+        from traceback import print_exception
+
+        print_exception(error)
+        tell_problem(Problem("", "policyctl has a bug, shown above", "please report it with this text"))
     return Exit.USAGE

@@ -41,7 +41,7 @@ def color_option(function: F) -> F:
 
     return click.option(
         "--color",
-        type=click.Choice(["auto", "always", "never"]),
+        type=click.Choice(config.COLORS),
         callback=apply,
         expose_value=False,
         is_eager=True,
@@ -195,14 +195,16 @@ def _declared(ctx: click.Context, engine: Engine) -> dict[str, str]:
     words = list(ctx.args)
     while words:
         word, equals, value = words.pop(0).partition("=")
-        if word in negated and not equals:
+        if word in negated:
+            if equals:
+                raise click.UsageError(f"Option '{word}' does not take a value.", ctx)
             said[negated[word]] = "no"
         elif word in by_option:
             name = by_option[word][0]
             if not equals:
                 follows = bool(words) and not words[0].startswith("--")
                 if not follows and name not in yes_no:
-                    raise click.UsageError(f"Option '{word}' requires a value.")
+                    raise click.UsageError(f"Option '{word}' requires an argument.", ctx)
                 value = words.pop(0) if follows else "yes"
             said[name] = value
         else:
@@ -383,6 +385,9 @@ def _spend(engine: Engine, text: str) -> tuple[str, Spend]:
     return name, Spend(int(nusd))
 
 
+_FIRST_YEAR, _LAST_YEAR = 1970, 2999
+"""Years far from the ends of the calendar, so that the next day, window or month always exists."""
+
 _WEEKDAY_TIME = re.compile(r"(?:([A-Za-z]{3})[a-z]*\s+)?(\d{1,2}):(\d{2})")
 
 
@@ -396,6 +401,8 @@ def _moment(text: str | None, zone: ZoneInfo) -> datetime:
         if match is not None:
             return _next(now.astimezone(zone), match[1], int(match[2]), int(match[3]))
         moment = datetime.fromisoformat(text.strip())
+        if not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
+            raise ValueError(text)
     except (ValueError, OverflowError) as error:
         hint = 'write 2026-01-05T10:00, 10:00 or "Mon 10:00"'
         raise click.UsageError(f"--at {text}: that is no time; {hint}") from error

@@ -55,12 +55,14 @@ def out(text: str = "") -> None:
     _write(text, sys.stdout)
 
 
-def note(text: str) -> None:
+def note(text: str = "") -> None:
     """A remark beside the data."""
     _write(text, sys.stderr)
 
 
-def _write(text: str, stream: IO[str]) -> None:
+def _write(text: str, stream: IO[str] | None) -> None:
+    if stream is None:  # closed before we were started
+        return
     if not wants_color(stream):
         text = click.unstyle(text)
     # A terminal that can't show a character gets a question mark, never a traceback.
@@ -71,7 +73,7 @@ def _write(text: str, stream: IO[str]) -> None:
 def fits(text: str) -> bool:
     """Whether stdout can show a text."""
     try:
-        text.encode(sys.stdout.encoding or "utf-8")
+        text.encode(getattr(sys.stdout, "encoding", None) or "utf-8")
     except UnicodeEncodeError:
         return False
     return True
@@ -79,7 +81,7 @@ def fits(text: str) -> bool:
 
 def width() -> int:
     """Columns to lay out for: COLUMNS, else the terminal's, else 80 in a pipe."""
-    if not sys.stdout.isatty() and "COLUMNS" not in os.environ:
+    if "COLUMNS" not in os.environ and not (sys.stdout and sys.stdout.isatty()):
         return PIPED
     return max(NARROWEST, min(shutil.get_terminal_size((PIPED, 24)).columns, WIDEST))
 

@@ -1,6 +1,8 @@
-"""Problems with a request or a PRD, on stderr."""
+"""Problems with a request, a PRD or the command line itself, on stderr."""
 
 from __future__ import annotations
+
+import click
 
 from ..schemas.errors import PolicyctlError, Problem, RequestError, StoryError
 from .output import bad, note, safe, strong, warned
@@ -25,3 +27,20 @@ def tell_problem(problem: Problem, *, warning: bool = False) -> None:
     note(f"{word} {where}{safe(problem.message)}")
     if problem.help:
         note(f"  {strong('help:')} {safe(problem.help)}")
+
+
+def tell_usage(error: click.ClickException) -> None:
+    """What is wrong with a command line: how the verb is used, then the error."""
+    if isinstance(error, _NO_WORDS):
+        error.show()
+        return
+    ctx = error.ctx if isinstance(error, click.UsageError) else None
+    if ctx is not None:
+        note(ctx.get_usage())
+        note(f"Try '{ctx.command_path} --help' for help.")
+        note()
+    tell_problem(Problem("", error.format_message()))
+
+
+_NO_WORDS: type[click.ClickException] | tuple[()] = getattr(click.exceptions, "NoArgsIsHelpError", ())
+"""The command without any word shows its help; click before 8.2 does so by itself."""

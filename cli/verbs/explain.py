@@ -17,7 +17,7 @@ from ..explaining import Page, why_not
 from ..options import FREE_FORM, Asked, RequestVerb, ask, color_option, policy_option, request_options
 from ..output import out
 from ..problems import tell_problem
-from .select import EXITS, as_document
+from .select import EXITS, FORMAT_VERSION, as_document
 
 
 @click.command(cls=RequestVerb, context_settings=FREE_FORM)
@@ -72,7 +72,19 @@ def _why_not(asked: Asked, explanation: Explanation, name: str, as_json: bool) -
         raise RequestError((Problem("why-not", f"there is no model or rule `{name}`", help),))
     lines = list(why_not(explanation, key or name, is_rule=key is None))
     if as_json:
-        out(json.dumps({"format_version": "1.0", "name": key or name, "reasons": lines}, indent=2))
+        decision = explanation.decision
+        document = {
+            "format_version": FORMAT_VERSION,
+            "kind": "model" if key else "rule",
+            "name": key or name,
+            "reasons": lines,
+            "outcome": decision.outcome.value,
+            "chain": list(decision.chain),
+            "rule": decision.rule,
+            "policy": engine.policy.name,
+            "policy_digest": decision.policy_digest,
+        }
+        out(json.dumps(document, indent=2))
     else:
         for line in lines:
             out(line)

@@ -35,6 +35,13 @@ def command(policies: tuple[str, ...], model: str, as_json: bool) -> None:
         raise RequestError((Problem("provider", f"unknown model `{model}`", help),))
     chain = fallback_chain(table, key)
     if as_json:
-        out(json.dumps({"format_version": FORMAT_VERSION, "model": key, "chain": list(chain)}, indent=2))
+        document = {
+            "format_version": FORMAT_VERSION,
+            "policy": table.policy.name,
+            "policy_digest": table.policy.digest,
+            "model": key,
+            "chain": list(chain),
+        }
+        out(json.dumps(document, indent=2))
     else:
         out(safe(" -> ".join(chain)))

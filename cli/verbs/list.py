@@ -36,7 +36,12 @@ def command(policies: tuple[str, ...], verbose: bool, available: bool, as_json: 
         with_key = available_models(models, config.environment(Path.cwd()))
         models = [m for m in models if m.enabled and m.key in with_key]
     if as_json:
-        document = {"format_version": FORMAT_VERSION, "models": [_as_json(engine, m) for m in models]}
+        document = {
+            "format_version": FORMAT_VERSION,
+            "policy": engine.policy.name,
+            "policy_digest": engine.policy.digest,
+            "models": [_as_json(engine, m) for m in models],
+        }
         out(json.dumps(document, indent=2))
         return
     out(strong("Configured Providers:"))

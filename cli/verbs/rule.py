@@ -15,6 +15,8 @@ from ...policy.names import did_you_mean
 from ..options import color_option
 from ..output import columns, named, out, strong
 
+FORMAT_VERSION = "1.0"
+
 
 @click.command()
 @click.argument("code", required=False)
@@ -38,7 +40,8 @@ def command(code: str | None, everything: bool, as_json: bool) -> None:
         raise click.UsageError(f"there is no code {code}; {help}")
     page = page_of(modules[wanted])
     if as_json:
-        out(json.dumps({"code": wanted, "title": title_of(page), "page": page}, indent=2))
+        rule = {"code": wanted, "title": title_of(page), "page": page}
+        out(json.dumps({"format_version": FORMAT_VERSION, "rules": [rule]}, indent=2))
     else:
         title, _, rest = page.partition("\n")
         out(strong(title) + "\n" + rest)
@@ -61,9 +64,11 @@ def title_of(page: str) -> str:
 
 
 def _list_all(as_json: bool) -> None:
-    titles = [(name[:4].upper(), title_of(page_of(name))) for name in sorted(_modules())]
+    texts = [(name[:4].upper(), page_of(name)) for name in sorted(_modules())]
+    pages = [(code, title_of(page), page) for code, page in texts]
     if as_json:
-        out(json.dumps([{"code": code, "title": title} for code, title in titles], indent=2))
+        rules = [{"code": code, "title": title, "page": page} for code, title, page in pages]
+        out(json.dumps({"format_version": FORMAT_VERSION, "rules": rules}, indent=2))
         return
-    for line in columns([[named(code), title] for code, title in titles], indent=0):
+    for line in columns([[named(code), title] for code, title, _ in pages], indent=0):
         out(line)

@@ -11,7 +11,7 @@ import click
 from ...engine.decide import decide, observe
 from ...policy.words import condition_words, level_words, number
 from ...router import Engine
-from ...schemas.policy import Limit, LimitKind, Rule, Tier, When
+from ...schemas.policy import Limit, LimitKind, Policy, Rule, Tier, When
 from ...schemas.request import Request, State
 from ..options import color_option, load_engine, policy_option
 from ..output import columns, dim, named, out, safe, strong
@@ -61,9 +61,7 @@ def _page(engine: Engine) -> Iterator[str]:
         "Domains", [[named(safe(d.name)), _domain(d.models, d.any_tier)] for d in policy.domains.values()]
     )
     yield from _section("Budget levels", levels)
-    if policy.fallback is not None:
-        entries = [e if isinstance(e, str) else f"next {e.count} of tier" for e in policy.fallback.entries]
-        yield from _section("Fallback", [[safe(", ".join(entries))]])
+    yield from _section("Fallback", [[safe(", ".join(_fallback(policy)))]] if policy.fallback else [])
 
 
 def _section(title: str, rows: list[list[str]]) -> Iterator[str]:
@@ -83,6 +81,11 @@ def _outcome(rule: Rule) -> str:
 
 def _domain(models: tuple[str, ...], any_tier: bool) -> str:
     return safe(", ".join(models)) + (" at any tier" if any_tier else "") if models else "prefers nobody"
+
+
+def _fallback(policy: Policy) -> list[str]:
+    entries = () if policy.fallback is None else policy.fallback.entries
+    return [e if isinstance(e, str) else f"next {e.count} of tier" for e in entries]
 
 
 def _when(when: When) -> str:
@@ -153,4 +156,5 @@ def _document(engine: Engine) -> dict[str, object]:
             for b in policy.budgets.values()
             for level in b.levels
         ],
+        "fallback": _fallback(policy),
     }
