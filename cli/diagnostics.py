@@ -15,6 +15,7 @@ from .output import bad, cells, dim, named, out, safe, strong, warned
 FORMAT_VERSION = "1.0"
 
 _LONGEST_LINE = 200
+_LONGEST_TEXT = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +75,9 @@ def _full(report: Report) -> None:
 def _concise(report: Report) -> None:
     sources = {source.name: source for source in report.sources}
     for d in report.diagnostics:
-        where = "" if d.span is None else f"{safe(place_of(sources, d.span))}: "
-        help = f" ({safe(d.help)})" if d.help else ""
-        out(f"{where}{_severity(d.severity)(f'{d.severity}[{d.code}]')} {safe(d.message)}{help}")
+        where = "" if d.span is None else f"{_line(place_of(sources, d.span))}: "
+        help = f" ({_line(d.help)})" if d.help else ""
+        out(f"{where}{_severity(d.severity)(f'{d.severity}[{d.code}]')} {_line(d.message)}{help}")
     out(f"Found {counted(report)}.")
 
 
@@ -85,7 +86,7 @@ def _severity(severity: Severity) -> Callable[[str], str]:
 
 
 def _block(sources: Mapping[str, Source], d: Diagnostic) -> list[str]:
-    lines = [f"{_severity(d.severity)(f'{d.severity}[{d.code}]')}{strong(': ' + safe(d.message))}"]
+    lines = [f"{_severity(d.severity)(f'{d.severity}[{d.code}]')}{strong(': ' + _line(d.message))}"]
     margin = 1
     if d.span is not None and d.span.source in sources:
         labels = [(d.span, d.label or "", True), *((o.span, o.text, False) for o in d.others)]
@@ -94,7 +95,7 @@ def _block(sources: Mapping[str, Source], d: Diagnostic) -> list[str]:
         lines += _excerpts(sources, labels, margin, _severity(d.severity))
     if d.help:
         bar = dim(" " * margin + " = ")
-        lines.append(f"{bar}{strong('help:')} {safe(d.help)}")
+        lines.append(f"{bar}{strong('help:')} {_line(d.help)}")
     return lines
 
 
@@ -110,7 +111,7 @@ def _excerpts(
         source = sources[span.source]
         if span.source != last or primary:
             arrow = "-->" if not last else ":::"
-            lines.append(" " * margin + dim(arrow) + " " + safe(place_of(sources, span)))
+            lines.append(" " * margin + dim(arrow) + " " + _line(place_of(sources, span)))
             lines.append(" " * (margin + 1) + dim("|"))
         else:
             lines.append(dim("." * 3))
@@ -140,6 +141,13 @@ def _excerpt(
         f"{dim(number + ' |')} {_shown(line)}",
         f"{' ' * margin} {dim('|')} {caret}",
     ]
+
+
+def _line(text: str) -> str:
+    """What a finding says, on one line; of a name that goes over many pages the start and the end."""
+    if len(text) > _LONGEST_TEXT:
+        text = f"{text[: _LONGEST_TEXT - 200]}…{text[-200:]}"
+    return safe(text).replace("\n", "\\n")
 
 
 def _shown(text: str) -> str:

@@ -57,7 +57,7 @@ from .document import Amount, Name, Unit
 from .load import Loaded
 from .models import build_models
 from .quantities import in_unit, money, seconds, whole
-from .scope import Scope, is_name
+from .scope import Enough, Findings, Scope, is_name
 
 DEFAULT_ESTIMATE = (2000, 1000)
 """Input and output tokens of a request, where the policy has no `estimate`."""
@@ -86,16 +86,27 @@ N = TypeVar("N", doc.Rule, doc.Alert, doc.Promise)
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """The policy without what couldn't be built, and what was wrong."""
+    """
+    The policy without what couldn't be built, and what was wrong. There is none where so much is
+    wrong that building it was given up.
+    """
 
-    policy: Policy
+    policy: Policy | None
     diagnostics: tuple[Diagnostic, ...]
 
 
 def build(loaded: Loaded, prices: Prices) -> Built:
     """Resolve a document. What can't be resolved is reported and left out."""
-    scope = Scope(loaded.document, loaded.broken, incomplete=loaded.incomplete)
-    statements = loaded.document.statements
+    found = Findings()
+    try:
+        scope = Scope(loaded.document, loaded.broken, found, incomplete=loaded.incomplete)
+        policy = _policy(scope, loaded.document.statements, prices)
+    except Enough:
+        return Built(None, tuple(found))
+    return Built(policy, tuple(found))
+
+
+def _policy(scope: Scope, statements: Sequence[doc.Statement], prices: Prices) -> Policy:
     estimate = _estimate(scope, _one(scope, statements, doc.Estimate, "estimate"))
     scope.declare_facts(estimate, [_input(scope, i) for i in scope.inputs.values()])
     header = _one(scope, statements, doc.Header, "policy")
@@ -129,7 +140,7 @@ def build(loaded: Loaded, prices: Prices) -> Built:
         digest="",
     )
     _check_retries(scope, statements)
-    return Built(digest_of(policy), tuple(scope.found))
+    return digest_of(policy)
 
 
 # --- statements that may stand once, or once a name ----------------------------------------------
@@ -321,9 +332,9 @@ def _budget(scope: Scope, statement: doc.Budget) -> Budget:
 
 def _scope_name(scope: Scope, kind: str, name: Name) -> str | None:
     if kind == "provider":
-        used = {m.target.text.partition("/")[0] for m in scope.models.values()}
-        if name.text not in used:
-            scope.found.append(unused_provider(name.span, name.text, used))
+        if name.text not in scope.providers:
+            known = scope.candidates(scope.providers)
+            scope.found.append(unused_provider(name.span, name.text, known))
         return name.text
     return {"tier": scope.tier, "domain": scope.domain, "model": scope.model}[kind](name)
 

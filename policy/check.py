@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from ..schemas.catalogue import Prices
@@ -58,12 +59,21 @@ def check(loaded: Loaded, prices: Prices) -> Checked:
     """Build and check a document."""
     built = build(loaded, prices)
     found = [*loaded.diagnostics, *built.diagnostics]
-    wrong = [d.span for d in found if d.span is not None]
+    if built.policy is not None and len(found) < MAX_DIAGNOSTICS:
+        found += _check_whole(loaded, built.policy, [d.span for d in found if d.span is not None])
+    report = Report(loaded.document.sources, _in_order(loaded, found))
+    if built.policy is None or report.has_errors:
+        return Checked(report, None)
+    return Checked(report, CheckedPolicy(built.policy))
+
+
+def _check_whole(loaded: Loaded, policy: Policy, wrong: list[Span]) -> Iterator[Diagnostic]:
+    """What the checks find, but nothing that only follows from the places that are wrong already."""
     tiers_known = not loaded.incomplete and not any(kind == "tier" for kind, _ in loaded.broken)
     for run in CHECKS if tiers_known else CHECKS_WITHOUT_TIERS:
-        found += [d for d in run(built.policy) if not _follows(d, wrong)]
-    report = Report(loaded.document.sources, _in_order(loaded, found))
-    return Checked(report, None if report.has_errors else CheckedPolicy(built.policy))
+        for diagnostic in islice(run(policy), MAX_DIAGNOSTICS):
+            if not _follows(diagnostic, wrong):
+                yield diagnostic
 
 
 def _follows(diagnostic: Diagnostic, wrong: list[Span]) -> bool:

@@ -184,7 +184,7 @@ def value_for(scope: Scope, fact: Fact, value: doc.Value) -> str | None:
         scope.found.append(wrong_type(value.span, f"`{fact.name}` is no number", help))
         return None
     text = value.text
-    if fact.kind is FactKind.TEXT or text in fact.values:
+    if fact.kind is FactKind.TEXT or scope.can_be(fact, text):
         return text
     if fact.kind is FactKind.YES_NO:
         if text in ("yes", "no"):
@@ -195,7 +195,7 @@ def value_for(scope: Scope, fact: Fact, value: doc.Value) -> str | None:
     elif fact.name in ("domain", "tier"):
         (scope.domain if fact.name == "domain" else scope.tier)(value)
     else:
-        scope.found.append(unknown_value(value.span, fact.name, text, fact.values))
+        scope.found.append(unknown_value(value.span, fact.name, text, scope.candidates(fact.values)))
     return None
 
 

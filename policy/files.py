@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 MAX_FILE_BYTES = 256 * 1024
+MAX_INCLUDE_LETTERS = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +44,15 @@ def _read_bytes(path: Path) -> bytes | Unreadable:
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except (OSError, ValueError) as error:
         return Unreadable(_reason(error))
-    with os.fdopen(handle, "rb") as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+    try:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
             return Unreadable("it is no regular file")
-        data = file.read(MAX_FILE_BYTES + 1)
+        with os.fdopen(handle, "rb", closefd=False) as file:
+            data = file.read(MAX_FILE_BYTES + 1)
+    except OSError as error:
+        return Unreadable(_reason(error))
+    finally:
+        os.close(handle)
     return Unreadable("it is too large", too_large=True) if len(data) > MAX_FILE_BYTES else data
 
 
@@ -58,6 +64,14 @@ def _reason(error: OSError | ValueError) -> str:
     return "its name can't be used" if isinstance(error, ValueError) else str(error.strerror).lower()
 
 
+def real_path(path: Path) -> Path | Unreadable:
+    """Where a path leads when its symbolic links are followed; the same for each spelling of it."""
+    try:
+        return path.resolve()
+    except (OSError, ValueError, RuntimeError):  # RuntimeError: a loop of symbolic links
+        return Unreadable("its path can't be followed")
+
+
 def resolve_include(root: Path, including: Path, written: str) -> Path | Unreadable:
     """
     The file that an include names, relative to the file it stands in.
@@ -67,14 +81,16 @@ def resolve_include(root: Path, including: Path, written: str) -> Path | Unreada
         including: the file that holds the statement.
         written: the path as the policy writes it.
     """
+    if len(written) > MAX_INCLUDE_LETTERS:
+        return Unreadable("it is too long")
     path = PurePosixPath(written)
     if not written or path.is_absolute() or "\\" in written or "\0" in written:
         return Unreadable("it isn't a relative path")
     if ".." in path.parts:
         return Unreadable("it goes up by `..`")
     target = including.parent / path
-    try:
-        inside = target.resolve().is_relative_to(root.resolve())
-    except (OSError, RuntimeError):  # RuntimeError: a loop of symbolic links
-        return Unreadable("its path can't be followed")
+    real, folder = real_path(target), real_path(root)
+    if isinstance(real, Unreadable):
+        return real
+    inside = isinstance(folder, Path) and real.is_relative_to(folder)
     return target if inside else Unreadable("a symbolic link leads out of the policy's folder")

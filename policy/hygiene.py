@@ -13,12 +13,13 @@ from .checks.p601_secret import secret
 MAX_FORBIDDEN = 20
 """Forbidden characters told per file."""
 
-# Controls but tab and line ends, bidirectional marks and overrides, zero-width and other invisible
+# Controls but tab and line ends (a carriage return alone ends no line here, but does in an editor, so a
+# statement could hide behind a comment), bidirectional marks and overrides, zero-width and other invisible
 # format characters, line and paragraph separators, tags, surrogates and non-characters.
 _FORBIDDEN = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f"
     "\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufe00-\ufe0d\ufeff\uffa0\ufff0-\uffff"
-    "\ud800-\udfff\U000e0000-\U000e0fff]"
+    "\ud800-\udfff\U000e0000-\U000e0fff]|\r(?!\n)"
 )
 
 _SECRETS = (

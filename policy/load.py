@@ -9,12 +9,12 @@ from pathlib import Path
 from ..schemas.diagnostics import Diagnostic
 from ..schemas.text import Source, Span
 from . import document as doc
-from .checks.p104_too_large import all_too_large, file_too_large, too_many_files
+from .checks.p104_too_large import all_too_large, file_too_large, too_deep, too_many_files
 from .checks.p105_unreadable import unreadable
 from .checks.p106_include_outside import outside
 from .checks.p107_include_cycle import cycle
 from .checks.p108_after_end import after_end
-from .files import MAX_FILE_BYTES, Unreadable, read_text, resolve_include
+from .files import MAX_FILE_BYTES, Unreadable, read_text, real_path, resolve_include
 from .hygiene import clean
 from .parser import parse
 
@@ -76,12 +76,13 @@ class _Loader:
 
     def file(self, path: Path, asked_at: Span) -> None:
         """Read a file and what it includes. A file that was read already isn't read again."""
-        real = path.resolve()
+        real = real_path(path)
         if real in self.seen:
             return
-        self.seen.add(real)
+        if isinstance(real, Path):
+            self.seen.add(real)
         span = asked_at if self.open_files else None
-        text = read_text(path)
+        text = read_text(path) if isinstance(real, Path) else real
         if isinstance(text, Unreadable):
             large = file_too_large(str(path), MAX_FILE_BYTES)
             self.missing(large if text.too_large else unreadable(str(path), text.reason, span))
@@ -100,6 +101,7 @@ class _Loader:
         parsed = parse(source)
         self.diagnostics += [*unclean, *parsed.diagnostics]
         self.broken |= parsed.broken
+        self.incomplete |= not parsed.whole
         ended = False
         for statement in parsed.statements:
             if ended:
@@ -116,16 +118,19 @@ class _Loader:
         if including is None:
             self.missing(outside(span, written, "this text has no folder"))
             return
+        if len(self.seen) >= MAX_FILES:
+            self.missing(too_many_files(span, MAX_FILES))
+            return
         target = resolve_include(self.root, including, written)
         if isinstance(target, Unreadable):
             self.missing(outside(span, written, target.reason))
             return
-        chain = [path.resolve() for path in self.open_files]
-        if target.resolve() in chain:
-            start = chain.index(target.resolve())
+        chain, real = [real_path(path) for path in self.open_files], real_path(target)
+        if real in chain:
+            start = chain.index(real)
             names = tuple(str(p) for p in [*self.open_files[start:], target])
             self.diagnostics.append(cycle(span, names))
-        elif len(self.seen) >= MAX_FILES or len(self.open_files) >= MAX_DEPTH:
-            self.missing(too_many_files(span, MAX_FILES))
+        elif len(self.open_files) >= MAX_DEPTH:
+            self.missing(too_deep(span, MAX_DEPTH))
         else:
             self.file(target, span)

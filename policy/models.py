@@ -68,7 +68,7 @@ def _provider(scope: Scope, prices: Prices, target: Name) -> tuple[str, bool]:
     if not slash or not rest:
         scope.found.append(no_provider(target.span, target.text))
     elif provider not in prices.providers:
-        scope.found.append(unknown_provider(target.span, provider, prices.providers))
+        scope.found.append(unknown_provider(target.span, provider, scope.candidates(prices.providers)))
     return provider, bool(slash and rest) and provider in prices.providers
 
 
@@ -87,7 +87,7 @@ def _costs(
         return known.price_in_nusd_per_mtok, known.price_out_nusd_per_mtok
     if served:  # an unknown provider has been reported, and has no prices
         target = statement.target.text
-        near = prices.near(target)
+        near = prices.near(target) if scope.suggests() else ()
         scope.found.append(missing_price(statement.key.span, statement.key.text, target, near))
     return 0, 0
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
-_MOST_COMPARED = 2000
-"""Beyond this many candidates a suggestion isn't worth its time."""
+_MOST_COMPARED = 200_000
+"""The name's letters times those of all candidates: beyond this a suggestion isn't worth its time."""
 
 
 def listed(items: Sequence[str], *, last: str = "and") -> str:
@@ -18,9 +18,10 @@ def listed(items: Sequence[str], *, last: str = "and") -> str:
 
 def ticked(names: Iterable[str], *, most: int = 8) -> str:
     """Names in backticks, the first few of them."""
-    shown = [f"`{name}`" for name in names]
-    rest = len(shown) - most
-    return ", ".join(shown[:most]) + (f" and {rest} more" if rest > 0 else "")
+    known = list(names)
+    rest = len(known) - most
+    shown = ", ".join(f"`{name}`" for name in known[:most])
+    return shown + (f" and {rest} more" if rest > 0 else "")
 
 
 def quoted(name: str) -> str:
@@ -31,7 +32,7 @@ def quoted(name: str) -> str:
 def closest(name: str, candidates: Iterable[str]) -> str | None:
     """The candidate that `name` was most likely meant to be, or None."""
     known = sorted(set(candidates))
-    if not name or len(name) > 80 or len(known) > _MOST_COMPARED:
+    if not 0 < len(name) <= 80 or len(name) * sum(map(len, known)) > _MOST_COMPARED:
         return None
     folded = {candidate.lower(): candidate for candidate in known}
     near = get_close_matches(name.lower(), folded, n=1, cutoff=0.6)

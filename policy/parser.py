@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from copy import copy
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from . import document as doc
 from .amounts import read_amount
 from .checks.p101_syntax import syntax_error
 from .checks.p102_open_text import open_text
+from .checks.p104_too_large import too_many_words
 from .document import Amount, Name
 
 GRAMMAR = Path(__file__).with_name("grammar.lark")
@@ -42,6 +44,9 @@ STARTERS = frozenset(
 DECLARES = frozenset({"model", "tier", "input", "window", "budget", "domain"})
 """Statements whose name others refer to."""
 
+MAX_WORDS = 50_000
+"""Words, signs and texts of one file; a large policy has one for each six letters."""
+
 MAX_ERRORS = 50
 """Syntax errors told per file; more of them help nobody."""
 
@@ -52,17 +57,21 @@ _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 class Parsed:
     """
     The statements of one file, what was wrong with it, and the names (kind, name) that broken
-    statements would have declared, so that their uses aren't reported a second time.
+    statements would have declared, so that their uses aren't reported a second time. `whole` False
+    says that it wasn't read to its end.
     """
 
     statements: tuple[doc.Statement, ...]
     diagnostics: tuple[Diagnostic, ...]
     broken: frozenset[tuple[str, str]]
+    whole: bool = True
 
 
 def parse(source: Source) -> Parsed:
     """Parse one source; after a syntax error go on at the next statement."""
     tokens = _lex(source.text)
+    if len(tokens) > MAX_WORDS:
+        return Parsed((), (too_many_words(source.name, MAX_WORDS),), frozenset(), whole=False)
     if not tokens:
         return Parsed((), (), frozenset())
     reader = _Reader(source.name)
@@ -80,7 +89,8 @@ def parse(source: Source) -> Parsed:
         if len(errors) == MAX_ERRORS:
             break
         at = _next_statement(tokens, run)
-    return Parsed(tuple(statements), (*reader.diagnostics, *errors), frozenset(broken))
+    found = (*reader.diagnostics, *errors)
+    return Parsed(tuple(statements), found, frozenset(broken), whole=len(errors) < MAX_ERRORS)
 
 
 def grammar_text() -> str:
@@ -96,8 +106,9 @@ def build_tables(*, strict: bool = False) -> bytes:
 
 
 def _lex(text: str) -> list[Token]:
-    """All tokens but white space and comments, in order; junk is a token too."""
-    return list(LexerThread.from_text(_lexer(), text).lex(None))  # type: ignore[no-untyped-call]
+    """The tokens but white space and comments, in order; junk is a token too. One too many at most."""
+    tokens = LexerThread.from_text(_lexer(), text).lex(None)  # type: ignore[no-untyped-call]
+    return list(islice(tokens, MAX_WORDS + 1))
 
 
 # --- one run of the parser ---------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
 from typing import TypeVar
 
 from ..schemas.diagnostics import Diagnostic
@@ -24,6 +25,9 @@ from .checks.p216_bad_name import bad_name, taken
 from .document import Name
 
 MAX_NAME = 200
+MAX_FOUND = 200
+MAX_SUGGESTIONS = 20
+"""Unknown names for which the nearest known one is looked up; a thousand of them would take minutes."""
 NONE = "none"
 NOTHING = "nothing"
 BUILT_IN_FACTS = (
@@ -32,6 +36,21 @@ BUILT_IN_FACTS = (
 _NAME = re.compile(r"[A-Za-z](?:[A-Za-z0-9_.\/:@-]*[A-Za-z0-9_])?")
 
 _Unknown = Callable[[Span, str, Iterable[str]], Diagnostic]
+
+
+class Enough(Exception):
+    """So much is wrong that looking further helps nobody."""
+
+
+class Findings(list[Diagnostic]):
+    """What was found to be wrong, up to MAX_FOUND: the one after that raises Enough."""
+
+    def append(self, diagnostic: Diagnostic) -> None:
+        """Add a finding."""
+        if len(self) == MAX_FOUND:
+            raise Enough
+        super().append(diagnostic)
+
 
 S = TypeVar("S", doc.Model, doc.Tier, doc.Input, doc.Window, doc.Domain, doc.Budget)
 
@@ -45,10 +64,17 @@ class Scope:
     """
 
     def __init__(
-        self, document: doc.Document, broken: frozenset[tuple[str, str]], *, incomplete: bool = False
+        self,
+        document: doc.Document,
+        broken: frozenset[tuple[str, str]],
+        found: Findings,
+        *,
+        incomplete: bool = False,
     ) -> None:
         self._incomplete = incomplete
-        self.found: list[Diagnostic] = []
+        self.found = found
+        self._suggestions = 0
+        self._values: dict[tuple[str, bool], frozenset[str]] = {}
         self._broken = set(broken)
         statements = document.statements
         self.models = self._declare("model", (s for s in statements if isinstance(s, doc.Model)))
@@ -117,7 +143,7 @@ class Scope:
         if len(tails) > 1:
             self.found.append(ambiguous(name.span, text, tails))
         elif self._is_unknown("model", text):
-            known = [*self.models, *self._aliases, *self._tails]
+            known = self.candidates([*self.models, *self._aliases, *self._tails])
             self.found.append(unknown_model(name.span, text, known, is_tier=text in self.tiers))
         return None
 
@@ -157,8 +183,29 @@ class Scope:
         if name.text in declared:
             return name.text
         if self._is_unknown(kind, name.text):
-            self.found.append(unknown(name.span, name.text, declared))
+            self.found.append(unknown(name.span, name.text, self.candidates(declared)))
         return None
+
+    def candidates(self, known: Iterable[str]) -> Iterable[str]:
+        """What an unknown name may have been meant to be: nothing, once many names were unknown."""
+        return known if self.suggests() else ()
+
+    def suggests(self) -> bool:
+        """Whether there is time for one more suggestion; each question counts as one."""
+        self._suggestions += 1
+        return self._suggestions <= MAX_SUGGESTIONS
+
+    def can_be(self, fact: Fact, text: str) -> bool:
+        """Whether a fact has a value, in the same time however many it has."""
+        key = (fact.name, fact.built_in)
+        if key not in self._values:
+            self._values[key] = frozenset(fact.values)
+        return text in self._values[key]
+
+    @cached_property
+    def providers(self) -> frozenset[str]:
+        """The providers that serve the declared models."""
+        return frozenset(m.target.text.partition("/")[0] for m in self.models.values())
 
     def _is_unknown(self, kind: str, name: str) -> bool:
         """Whether a name that isn't declared is a mistake of its own, not one that follows from another."""

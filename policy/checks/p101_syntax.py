@@ -120,7 +120,10 @@ def _help(found: str | None, expected: frozenset[str], cut_off: bool) -> str | N
         return f"the statement before `{found}` isn't complete"
     if found in _HABITS:
         return _HABITS[found]
-    if found.startswith("'"):
+    odd = next((c for c in found if c.isspace()), None)
+    if odd is not None:  # as word processors and web pages have it
+        return f"there is a blank U+{ord(odd):04X} in it; write a plain one"
+    if found.startswith(("'", "\u2018", "\u201c", "\u201e", "\u00ab")):
         return 'texts stand in double quotes: "…"'
     words = [w for w in expected if w not in _KINDS]
     near = closest(found, words)

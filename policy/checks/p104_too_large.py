@@ -44,3 +44,16 @@ def all_too_large(name: str, limit: int) -> Diagnostic:
 def too_many_files(span: Span, limit: int) -> Diagnostic:
     """More includes than anyone needs."""
     return Diagnostic(CODE, Severity.ERROR, f"more than {limit} files are included", span)
+
+
+def too_deep(span: Span, limit: int) -> Diagnostic:
+    """Files that include files that include files."""
+    help = "include it from a file further up"
+    message = f"includes go deeper than {limit} files"
+    return Diagnostic(CODE, Severity.ERROR, message, span, help=help)
+
+
+def too_many_words(name: str, limit: int) -> Diagnostic:
+    """A file that is small enough in bytes, but made of very short words and signs."""
+    message = f"`{name}` has more than {limit:,} words and signs"
+    return Diagnostic(CODE, Severity.ERROR, message, None, help="split it with `include`")
