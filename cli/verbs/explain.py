@@ -96,6 +96,8 @@ def _why_not(asked: Asked, explanation: Explanation, name: str, as_json: bool) -
 def command_line(ctx: click.Context, given: tuple[str, ...], options: tuple[str, ...]) -> str:
     """The command as it was typed, with some options put in or changed."""
     kept = list(_without(ctx, given, options))
+    if options[-1].startswith("-") and len(options) > 1:  # a value that would read as an option
+        options = ("=".join(options),)
     return shlex.join(["policyctl", ctx.info_name or "explain", *kept, *options])
 
 
