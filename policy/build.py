@@ -38,6 +38,7 @@ from ..schemas.policy import (
 )
 from ..schemas.text import Span
 from . import document as doc
+from .checks.p104_too_large import too_many_windows
 from .checks.p201_duplicate_name import duplicate
 from .checks.p211_unknown_provider import unused_provider
 from .checks.p212_unknown_failure_kind import unknown_kind
@@ -61,6 +62,9 @@ from .scope import Enough, Findings, Scope, is_name
 
 DEFAULT_ESTIMATE = (2000, 1000)
 """Input and output tokens of a request, where the policy has no `estimate`."""
+
+MAX_WINDOWS = 200
+"""Windows of one policy: the clock looks at each of them, again and again."""
 
 METRICS = {
     "daily_cost": Unit.MONEY,
@@ -107,6 +111,7 @@ def build(loaded: Loaded, prices: Prices) -> Built:
 
 
 def _policy(scope: Scope, statements: Sequence[doc.Statement], prices: Prices) -> Policy:
+    _check_number_of_windows(scope)
     estimate = _estimate(scope, _one(scope, statements, doc.Estimate, "estimate"))
     scope.declare_facts(estimate, [_input(scope, i) for i in scope.inputs.values()])
     header = _one(scope, statements, doc.Header, "policy")
@@ -164,6 +169,13 @@ def _unique(scope: Scope, statements: Sequence[doc.Statement], kind: type[N], wo
             scope.found.append(duplicate(name.span, word, name.text, first[name.text]))
         first.setdefault(name.text, name.span)
     return found
+
+
+def _check_number_of_windows(scope: Scope) -> None:
+    if len(scope.windows) > MAX_WINDOWS:
+        names = [window.name for window in scope.windows.values()]
+        scope.found.append(too_many_windows(names[MAX_WINDOWS].span, MAX_WINDOWS))
+        raise Enough
 
 
 def _check_retries(scope: Scope, statements: Sequence[doc.Statement]) -> None:

@@ -57,3 +57,9 @@ def too_many_words(name: str, limit: int) -> Diagnostic:
     """A file that is small enough in bytes, but made of very short words and signs."""
     message = f"`{name}` has more than {limit:,} words and signs"
     return Diagnostic(CODE, Severity.ERROR, message, None, help="split it with `include`")
+
+
+def too_many_windows(span: Span, limit: int) -> Diagnostic:
+    """More schedules than anyone needs; `span` is the first that is too many."""
+    message = f"the policy has more than {limit} windows"
+    return Diagnostic(CODE, Severity.ERROR, message, span, help="windows of the same times can be one")
