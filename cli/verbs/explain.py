@@ -10,9 +10,11 @@ from typing import Any
 import click
 
 from ...engine.flips import Flip
+from ...engine.situation import Situation
 from ...policy.names import did_you_mean
 from ...schemas.decision import Explanation
 from ...schemas.errors import Problem, RequestError
+from ...schemas.story import Complexity
 from ..explaining import Page, why_not
 from ..options import FREE_FORM, Asked, RequestVerb, ask, color_option, policy_option, request_options
 from ..output import out
@@ -44,7 +46,8 @@ def command(ctx: click.Context, /, why_not: str | None, as_json: bool, **options
     flips = engine.flips(asked.request, situation)
     commands = [command_line(ctx, asked.given, flip.options) for flip in flips]
     if as_json:
-        out(json.dumps(_document(asked, explanation, list(zip(flips, commands, strict=True))), indent=2))
+        document = _document(asked, situation, explanation, list(zip(flips, commands, strict=True)))
+        out(json.dumps(document, indent=2))
         return EXITS[explanation.decision.outcome]
     _tell_problems(asked)
     page = Page(engine, asked.request, situation, explanation, asked.story)
@@ -133,16 +136,18 @@ def _takes_value(ctx: click.Context, name: str, words: list[str]) -> bool:
 # --- JSON -----------------------------------------------------------------------------------------------
 
 
-def _document(asked: Asked, explanation: Explanation, flips: list[tuple[Flip, str]]) -> dict[str, object]:
+def _document(
+    asked: Asked, situation: Situation, explanation: Explanation, flips: list[tuple[Flip, str]]
+) -> dict[str, object]:
+    """The JSON of an explanation; schemas/explain.schema.json is its shape."""
     document = as_document(asked, explanation, 0.0)
     del document["selection_time_ms"]
-    if asked.story is not None:
-        complexity = asked.story.complexity
-        document["complexity"] = {
-            "value": complexity.value,
-            "origin": complexity.origin,
-            "parts": [{"factor": n, "seen": s, "points": p} for n, s, p in complexity.parts],
-        }
+    document["complexity"] = None if asked.story is None else _complexity(asked.story.complexity)
+    document["clock"] = {
+        "at": situation.local.isoformat(),
+        "zone": asked.engine.policy.timezone,
+        "windows": sorted(situation.windows),
+    }
     document["facts"] = [{"name": f.name, "value": f.value, "given": f.given} for f in explanation.facts]
     for kind, seen in (("limits", explanation.limits), ("rules", explanation.rules)):
         document[kind] = [
@@ -161,6 +166,7 @@ def _document(asked: Asked, explanation: Explanation, flips: list[tuple[Flip, st
         {
             "model": s.model,
             "provider": s.provider,
+            "model_id": s.model_id,
             "cost_nusd": s.cost_nusd,
             "reason": s.reason,
             "in_cooldown": s.in_cooldown,
@@ -182,3 +188,12 @@ def _document(asked: Asked, explanation: Explanation, flips: list[tuple[Flip, st
         for flip, line in flips
     ]
     return document
+
+
+def _complexity(complexity: Complexity) -> dict[str, object]:
+    """How complex the story is, and what says so."""
+    return {
+        "value": complexity.value,
+        "origin": complexity.origin,
+        "parts": [{"factor": n, "seen": s, "points": p} for n, s, p in complexity.parts],
+    }

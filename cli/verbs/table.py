@@ -11,7 +11,7 @@ import click
 from ...engine.decide import decide, observe
 from ...policy.words import condition_words, level_words, number
 from ...router import Engine
-from ...schemas.policy import Limit, LimitKind, Policy, Rule, Tier, When
+from ...schemas.policy import Action, Limit, LimitKind, Policy, Rule, Tier, When
 from ...schemas.request import Request, State
 from ..options import color_option, load_engine, policy_option
 from ..output import columns, dim, named, out, safe, strong
@@ -126,6 +126,7 @@ def _some_inputs(engine: Engine) -> dict[str, str | float]:
 
 
 def _document(engine: Engine) -> dict[str, object]:
+    """The JSON of a table; schemas/table.schema.json is its shape."""
     policy = engine.policy
     return {
         "format_version": FORMAT_VERSION,
@@ -142,8 +143,10 @@ def _document(engine: Engine) -> dict[str, object]:
             {
                 "name": tier.name,
                 "complexity": _range(policy.tiers, index),
+                "start": tier.start,
+                "start_included": not tier.above,
                 "models": list(tier.models),
-                "first": {name: _head(engine, tier, needs) for name, needs in _NEEDS},
+                "first": {next(iter(needs), "any"): _head(engine, tier, needs) for _, needs in _NEEDS},
             }
             for index, tier in enumerate(policy.tiers)
         ],
@@ -152,7 +155,14 @@ def _document(engine: Engine) -> dict[str, object]:
             for d in policy.domains.values()
         ],
         "levels": [
-            {"budget": b.name, "level": level_words(level)}
+            {
+                "budget": b.name,
+                "level": level_words(level),
+                "percent": float(level.percent),
+                "action": level.action.value,
+                "tiers": level.tiers if level.action is Action.DOWNGRADE else None,
+                "models": list(level.models),
+            }
             for b in policy.budgets.values()
             for level in b.levels
         ],
