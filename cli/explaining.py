@@ -11,7 +11,7 @@ from ..engine.situation import Situation
 from ..policy.names import listed
 from ..policy.words import number, usd
 from ..router import Engine
-from ..schemas.decision import Decision, Explanation, Outcome, Seen, Verdict
+from ..schemas.decision import Decision, Explanation, Outcome, Seen, Step, Verdict
 from ..schemas.policy import LimitKind
 from ..schemas.request import Request
 from ..schemas.story import Story
@@ -55,8 +55,8 @@ class Page:
             yield f"   {warned('note:')} {safe(remark)}"
 
     def _refusal(self, decision: Decision) -> Iterator[str]:
-        until = "" if decision.until is None else f" until {_local(self, decision)}"
-        yield f"{strong('->')} {bad(decision.outcome.value)}: {safe(decision.refusal or '')}{until}"
+        text = f"{safe(decision.refusal or '')}{until(self.engine, decision)}"
+        yield f"{strong('->')} {bad(decision.outcome.value)}: {text}"
 
     def _chain(self) -> Iterator[str]:
         yield ""
@@ -67,7 +67,7 @@ class Page:
                 named(safe(step.model)),
                 dim(safe(step.provider)),
                 usd(step.cost_nusd),
-                safe(step.reason) + (", in cooldown" if step.in_cooldown else ""),
+                safe(step.reason) + (", in cooldown" if _is_news(step) else ""),
             ]
             for number_, step in enumerate(self.explanation.steps, 1)
         )
@@ -164,6 +164,11 @@ class Page:
             yield f"    {dim(safe(command))}"
         if len(flips) > _MOST_FLIPS:
             yield f"  and {len(flips) - _MOST_FLIPS} more (--json lists them all)"
+
+
+def _is_news(step: Step) -> bool:
+    """Whether a step is in cooldown and its reason doesn't say so."""
+    return step.in_cooldown and "in cooldown" not in step.reason
 
 
 def why_not(explanation: Explanation, name: str, *, is_rule: bool) -> Iterator[str]:
@@ -264,6 +269,8 @@ def _outcome(was: Decision, now: Decision) -> str:
     return f"{head} still, {', '.join(parts) or 'the rest in another order'}"
 
 
-def _local(page: Page, decision: Decision) -> str:
-    assert decision.until is not None
-    return decision.until.astimezone(page.engine.table.zone).strftime("%a %d %b %Y %H:%M %Z")
+def until(engine: Engine, decision: Decision) -> str:
+    """Until when a budget refuses, on the policy's clock: ` until Sun 01 Feb 2026 00:00 EST`."""
+    if decision.until is None:
+        return ""
+    return f" until {decision.until.astimezone(engine.table.zone):%a %d %b %Y %H:%M %Z}"

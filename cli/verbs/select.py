@@ -10,6 +10,7 @@ import click
 
 from ...engine.explain import reasons
 from ...policy.words import usd
+from ...router import Engine
 from ...schemas.decision import Decision, Explanation, Outcome
 from ...schemas.policy import NANO
 from ..exits import Exit
@@ -51,7 +52,7 @@ def command(ctx: click.Context, /, as_json: bool, **options: Any) -> int:
     elif decision.chain:
         _six_lines(asked, explanation, elapsed_ms)
     else:
-        tell_refusal(decision)
+        tell_refusal(engine, decision)
     return EXITS[decision.outcome]
 
 
@@ -77,10 +78,11 @@ def reasoning(explanation: Explanation) -> str:
     return f"complexity {complexity}, tier {decision.tier}{rule}{level}: {explanation.steps[0].reason}"
 
 
-def tell_refusal(decision: Decision) -> None:
+def tell_refusal(engine: Engine, decision: Decision) -> None:
     """A refusal on stderr: by what, and until when."""
-    until = "" if decision.until is None else f" until {decision.until:%Y-%m-%d %H:%M} UTC"
-    note(f"{bad(decision.outcome.value)}: {safe(decision.refusal or '')}{until}")
+    from ..explaining import until
+
+    note(f"{bad(decision.outcome.value)}: {safe(decision.refusal or '')}{until(engine, decision)}")
     note("  policyctl explain, with the same options, says why")
 
 

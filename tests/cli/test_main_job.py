@@ -141,7 +141,7 @@ def test_at_100_percent_a_budget_refuses(loop: Path, verb: str, spent: str) -> N
 
     assert 4 == ran.code
     assert "refused by budget: budget monthly is used up" in ran.out + ran.err
-    assert "until" in ran.out + ran.err
+    assert "until Sun 01 Feb 2026 00:00 EST" in ran.out + ran.err
 
 
 def test_levels_start_at_their_percent(loop: Path) -> None:
