@@ -8,17 +8,19 @@ both times.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from zoneinfo import ZoneInfo
 
 from ..schemas.policy import Cron, WeekSpan, Window
 
 _MINUTE = timedelta(minutes=1)
+_DAY = timedelta(days=1)
 _DAY_MINUTES = 1440
 
 HORIZON_DAYS = 366
-"""How far ahead `next_change` looks."""
+"""How far ahead is looked where nobody says."""
 
 
 def holds(windows: Mapping[str, Window], name: str, local: datetime) -> bool:
@@ -37,22 +39,41 @@ def active(windows: Mapping[str, Window], local: datetime) -> frozenset[str]:
     return frozenset(name for name in windows if holds(windows, name, local))
 
 
-def changes(windows: Mapping[str, Window], zone: ZoneInfo, after: datetime) -> Iterator[datetime]:
+def changes(
+    windows: Mapping[str, Window], zone: ZoneInfo, after: datetime, days: int = HORIZON_DAYS
+) -> Iterator[datetime]:
     """
     The moments after `after` at which the set of active windows differs from the minute before,
-    in UTC, earliest first, within HORIZON_DAYS.
+    in UTC, earliest first, within so many days.
     """
     before = active(windows, after.astimezone(zone))
-    for moment in _candidates(windows, zone, after):
+    for moment in _boundaries(windows, zone, after, days):
         now = active(windows, moment.astimezone(zone))
         if now != before:
             yield moment
         before = now
 
 
-def next_change(windows: Mapping[str, Window], zone: ZoneInfo, after: datetime) -> datetime | None:
-    """The first of `changes`; None where nothing changes within HORIZON_DAYS."""
-    return next(changes(windows, zone, after), None)
+def next_change(
+    windows: Mapping[str, Window], zone: ZoneInfo, after: datetime, days: int = HORIZON_DAYS
+) -> datetime | None:
+    """The first of `changes`; None where nothing changes within so many days."""
+    return next(changes(windows, zone, after, days), None)
+
+
+def first_times(
+    windows: Mapping[str, Window], zone: ZoneInfo, start: datetime, days: int = HORIZON_DAYS
+) -> Iterator[tuple[datetime, frozenset[str]]]:
+    """
+    Each set of windows that hold together, and the first moment from `start` on at which just
+    those do; in UTC, earliest first, within so many days.
+    """
+    seen: set[frozenset[str]] = set()
+    for moment in chain([start.astimezone(UTC)], _boundaries(windows, zone, start, days, repeat=False)):
+        now = active(windows, moment.astimezone(zone))
+        if now not in seen:
+            seen.add(now)
+            yield moment, now
 
 
 def _in_span(span: WeekSpan, weekday: int, minute: int) -> bool:
@@ -76,33 +97,58 @@ def _cron_minute(cron: Cron, minute: int) -> bool:
     return minute // 60 in cron.hours and minute % 60 in cron.minutes
 
 
-def _candidates(windows: Mapping[str, Window], zone: ZoneInfo, after: datetime) -> Iterator[datetime]:
-    """Every moment at which a window may change: its boundaries on each day, and clock changes."""
-    start = after.astimezone(zone)
-    weekly = sorted(_weekly_minutes(windows.values()))
-    crons = [w.cron for w in windows.values() if w.cron is not None]
+def _boundaries(
+    windows: Mapping[str, Window], zone: ZoneInfo, after: datetime, days: int, *, repeat: bool = True
+) -> Iterator[datetime]:
+    """
+    Every moment after `after` at which a window may change, earliest first.
+
+    Without `repeat`, days that can't have other sets of windows than earlier ones are left out.
+    """
+    waiting: set[datetime] = set()
+    for day, moments in _day_by_day(windows, zone, after, days, repeat):
+        # INVARIANT: clocks are less than a day off UTC, so no moment of this day or a later one lies before
+        # yesterday's date in UTC. Days do overlap: where clocks go back over midnight, or skip it.
+        ripe = {moment for moment in waiting if moment < (day - _DAY).replace(tzinfo=UTC)}
+        yield from sorted(ripe)
+        waiting = (waiting - ripe) | {moment for moment in moments if moment > after}
+    yield from sorted(waiting)
+
+
+def _day_by_day(
+    windows: Mapping[str, Window], zone: ZoneInfo, after: datetime, days: int, repeat: bool
+) -> Iterator[tuple[datetime, set[datetime]]]:
+    """Local days, and the moments of each: its midnight, the edges of what runs on it, clock changes."""
+    spans = [span for window in windows.values() for span in window.spans]
+    weekly = {m % _DAY_MINUTES for span in spans for m in (span.start_minute, span.end_minute)}
+    crons = {w.cron: _cron_edges(w.cron) for w in windows.values() if w.cron is not None}
     if not weekly and not crons:
         return
-    for offset in range(HORIZON_DAYS + 1):
-        day = datetime(start.year, start.month, start.day) + timedelta(days=offset)
-        minutes = set(weekly) | {m for c in crons if _cron_day(c, day) for m in _cron_edges(c)}
-        moments = {_instant(day, minute, zone, fold) for minute in minutes for fold in (0, 1)}
-        moments |= set(_clock_changes(day, zone))
-        yield from sorted(m for m in moments if m > after)
-
-
-def _weekly_minutes(windows: Iterable[Window]) -> set[int]:
-    """Midnight, where a day starts or ends, and each start and end of a span."""
-    edges = {m % _DAY_MINUTES for w in windows for s in w.spans for m in (s.start_minute, s.end_minute)}
-    return edges | {0}
+    known: set[tuple[int, ...]] = set()
+    turns: set[datetime] = set()
+    local = after.astimezone(zone)
+    # From yesterday on, which isn't over where clocks go back over midnight.
+    first = datetime(local.year, local.month, local.day) - _DAY
+    for day in (first + n * _DAY for n in range(days + 2)):
+        turns, before = set(_clock_changes(day, zone)), turns
+        running = [cron for cron in crons if _cron_day(cron, day)]
+        kind = (day.weekday(), *(cron in running for cron in crons))
+        if kind in known and not turns:
+            continue
+        minutes = weekly.union({0}, *(crons[cron] for cron in running))
+        moments = {_instant(day, minute, zone, fold) for minute in minutes for fold in (0, 1)} | turns
+        yield day, moments
+        # A whole day has what its kind has. (Where clocks change at midnight, they change yesterday.)
+        if not repeat and not turns and not before and min(moments) > after:
+            known.add(kind)
+        if len(known) == 7 and not crons:
+            return
 
 
 def _cron_edges(cron: Cron) -> set[int]:
     """The minutes of a matching day on which a run of matching minutes starts or has just ended."""
     matching = {h * 60 + m for h in cron.hours for m in cron.minutes}
-    starts = {m for m in matching if m - 1 not in matching}
-    ends = {m + 1 for m in matching if m + 1 not in matching}
-    return starts | ends
+    return matching ^ {m + 1 for m in matching}
 
 
 def _instant(day: datetime, minute: int, zone: ZoneInfo, fold: int) -> datetime:
@@ -114,7 +160,7 @@ def _instant(day: datetime, minute: int, zone: ZoneInfo, fold: int) -> datetime:
 def _clock_changes(day: datetime, zone: ZoneInfo) -> Iterator[datetime]:
     """The moment within a local day at which the zone's offset changes, to the minute."""
     first = day.replace(tzinfo=zone).astimezone(UTC)
-    last = (day + timedelta(days=1)).replace(tzinfo=zone).astimezone(UTC)
+    last = (day + _DAY).replace(tzinfo=zone).astimezone(UTC)
     if first.astimezone(zone).utcoffset() == last.astimezone(zone).utcoffset():
         return
     while last - first > _MINUTE:
