@@ -7,7 +7,7 @@ This is docs/decision.md from "Level" on, in its order. It runs once for each ce
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -75,7 +75,7 @@ def route(
     if refusing is not None:
         return Routing(Outcome.REFUSED_BY_RULE, refusal=refusing.because or "a `refuse` rule matches")
     standing = situation.standing_for(facts.domain)
-    layers = [_level_layer(table, situation, facts, standing)]
+    layers = list(_level_layers(table, situation, standing))
     if standing is not None and standing.level.action is Action.PAUSE:
         return _paused(situation, standing, layers)
     ceiling, tier_layers = _ceiling(table, facts, standing, rule)
@@ -119,26 +119,25 @@ def removal_of(
 # --- level ----------------------------------------------------------------------------------------
 
 
-def _level_layer(
-    table: DecisionTable, situation: Situation, facts: Facts, standing: Standing | None
-) -> Layer:
+def _level_layers(table: DecisionTable, situation: Situation, standing: Standing | None) -> Iterator[Layer]:
+    """Each budget that has reached a level and concerns the request, the one in force first."""
     if standing is not None:
-        spent = _share(situation, standing)
-        return Layer("budget", f"{standing.budget.name} is at {spent}: {level_words(standing.level)}")
-    if not table.policy.budgets:
-        return Layer("budget", "the policy has none")
-    return Layer("budget", "no level is reached")
+        yield Layer("budget", f"{_reached(situation, standing)}")
+    others = [s for s in situation.reached if s != standing and s.budget.scope != "domain"]
+    for other in others:
+        scope = f" for {other.budget.scope} {other.budget.scope_name}" if other.budget.scope else ""
+        yield Layer("budget", f"{_reached(situation, other)}{scope}")
+    if standing is None and not others:
+        yield Layer("budget", "no level is reached" if table.policy.budgets else "the policy has none")
 
 
-def _share(situation: Situation, standing: Standing) -> str:
-    budget = standing.budget
+def _reached(situation: Situation, standing: Standing) -> str:
+    budget, level = standing.budget, standing.level
     spend = spend_of(situation.state, budget)
-    held = spend.held_nusd if standing.level.action is Action.PAUSE else 0
-    if budget.limit_nusd == 0:
-        return "100%"
+    held = spend.held_nusd if level.action is Action.PAUSE else 0
     # Rounded down: 99.96 % must not read as the 100 % that it hasn't reached.
-    tenths = (spend.spent_nusd + held) * 1000 // budget.limit_nusd
-    return f"{number(tenths / 10)}%"
+    tenths = (spend.spent_nusd + held) * 1000 // budget.limit_nusd if budget.limit_nusd else 1000
+    return f"{budget.name} is at {number(tenths / 10)}%: {level_words(level)}"
 
 
 def _paused(situation: Situation, standing: Standing, layers: list[Layer]) -> Routing:
@@ -241,7 +240,8 @@ def _forbidden(table: DecisionTable, limits: Iterable[Limit]) -> dict[str, str]:
             if (key in limit.models) == named:
                 words = f"`{limit.kind} {', '.join(limit.models)}`"
                 reason = f"forbidden by {words}" if named else f"not among {words}"
-                forbidden.setdefault(key, reason)
+                because = f": {limit.because}" if limit.because else ""
+                forbidden.setdefault(key, reason + because)
     return forbidden
 
 

@@ -111,7 +111,9 @@ def _not_asked(table: DecisionTable, key: str, routing: Routing) -> str:
     name = table.policy.tiers[rank].name
     if name == routing.tier:
         return "not needed: a named model can serve"
-    return f"in tier {name}, and nothing names it"
+    if routing.tier is None:
+        return f"in tier {name}, and nothing names it"
+    return f"in tier {name}, the request is in {routing.tier}"
 
 
 def _notes(request: Request, facts: Facts, routing: Routing) -> Iterable[str]:

@@ -100,7 +100,8 @@ def _tokens(given: int | None, estimate: int) -> int:
 def _given(policy: Policy, request: Request) -> dict[str, object]:
     """What the request says, by fact; what it doesn't say is missing here."""
     given: dict[str, object] = {name: getattr(request, name) for name in _PLAIN}
-    given["tier"] = request.tier if request.tier is not None else request.story_tier
+    asked = request.tier if request.tier is not None else request.story_tier
+    given["tier"] = asked if any(tier.name == asked for tier in policy.tiers) else None
     given["domain"] = request.domain if request.domain in policy.domains else None
     given["requires"] = request.requires or None
     given |= request.inputs

@@ -32,7 +32,8 @@ class Situation:
     A state in the terms of one table, good for any number of requests.
 
     `rows` are the rows whose windows and budget conditions hold. `standing` gives for a domain
-    with budgets of its own, and for None (every other request), the worst level in force. `paused`
+    with budgets of its own, and for None (every other request), the worst level in force, out of
+    `reached`, which has each budget that reached a level. `paused`
     names for a model the budget that pauses it, `unusable` what is wrong with it whatever the
     request. `finished` keeps decisions; it is a cache, not a part of the value.
     """
@@ -41,6 +42,7 @@ class Situation:
     local: datetime
     windows: frozenset[str]
     rows: int
+    reached: tuple[Standing, ...]
     standing: Mapping[str | None, Standing | None]
     paused: Mapping[str, Budget]
     unusable: Mapping[str, str]
@@ -60,15 +62,18 @@ def observe(table: DecisionTable, state: State) -> Situation:
     """
     if state.now.tzinfo is None:
         raise ValueError("the clock of a state must know its time zone")
-    local = state.now.astimezone(table.zone)
+    # By way of UTC: a time that the zone's clock skips is thereby the time it really is.
+    local = state.now.astimezone(UTC).astimezone(table.zone)
     windows = active(table.policy.windows, local)
+    reached = tuple(_reached(table, state))
     return Situation(
         state=state,
         local=local,
         windows=windows,
         rows=_rows(table, state, windows),
-        standing={d: _standing(table, state, d) for d in (None, *table.scoped_domains)},
-        paused=_paused(table, state),
+        reached=reached,
+        standing={d: _standing(reached, d) for d in (None, *table.scoped_domains)},
+        paused=_paused(table, reached),
         unusable=dict(_unusable(table, state)),
     )
 
@@ -133,22 +138,30 @@ def _rows(table: DecisionTable, state: State, windows: frozenset[str]) -> int:
     return rows
 
 
-def _standing(table: DecisionTable, state: State, domain: str | None) -> Standing | None:
-    """The worst level of the budgets for the whole and for this domain."""
-    found = []
+def _reached(table: DecisionTable, state: State) -> Iterator[Standing]:
+    """Each budget that has reached a level, with that level."""
     for budget in table.policy.budgets.values():
-        whole = budget.scope is None or (budget.scope == "domain" and budget.scope_name == domain)
-        level = level_of(budget, spend_of(state, budget)) if whole else None
+        level = level_of(budget, spend_of(state, budget))
         if level is not None:
-            found.append(Standing(budget, level))
+            yield Standing(budget, level)
+
+
+def _standing(reached: tuple[Standing, ...], domain: str | None) -> Standing | None:
+    """The worst level of the budgets for the whole and for this domain; of equals the one written first."""
+    found = [
+        s
+        for s in reached
+        if s.budget.scope is None or (s.budget.scope, s.budget.scope_name) == ("domain", domain)
+    ]
     return max(found, key=lambda s: (_SEVERITY[s.level.action], s.level.tiers), default=None)
 
 
-def _paused(table: DecisionTable, state: State) -> dict[str, Budget]:
+def _paused(table: DecisionTable, reached: tuple[Standing, ...]) -> dict[str, Budget]:
+    """The models that a budget for their provider, tier or themselves pauses."""
     paused: dict[str, Budget] = {}
-    for budget in table.policy.budgets.values():
-        level = level_of(budget, spend_of(state, budget))
-        if budget.scope in ("provider", "tier", "model") and level and level.action is Action.PAUSE:
+    for standing in reached:
+        budget = standing.budget
+        if budget.scope in ("provider", "tier", "model") and standing.level.action is Action.PAUSE:
             for model in table.policy.models.values():
                 if _belongs(table, model, budget):
                     paused.setdefault(model.key, budget)

@@ -189,7 +189,7 @@ def value_for(scope: Scope, fact: Fact, value: doc.Value) -> str | None:
     if fact.kind is FactKind.YES_NO:
         if text in ("yes", "no"):
             return text
-        scope.found.append(wrong_type(value.span, f"`{fact.name}` is yes or no, not `{text}`"))
+        scope.found.append(wrong_type(value.span, f"`{fact.name}` is yes or no, not `{text}`", _forms(fact)))
     elif fact.kind is FactKind.SET:
         scope.found.append(unknown_capability(value.span, text, fact.values))
     elif fact.name in ("domain", "tier"):

@@ -29,13 +29,17 @@ def quoted(name: str) -> str:
     return f'"{name}"'
 
 
-def closest(name: str, candidates: Iterable[str]) -> str | None:
-    """The candidate that `name` was most likely meant to be, or None."""
+def closest(name: str, candidates: Iterable[str], *, cutoff: float = 0.6) -> str | None:
+    """
+    The candidate that `name` was most likely meant to be, or None.
+
+    `cutoff` is the likeness, from 0 to 1, below which a suggestion would mislead.
+    """
     known = sorted(set(candidates))
     if not 0 < len(name) <= 80 or len(name) * sum(map(len, known)) > _MOST_COMPARED:
         return None
     folded = {candidate.lower(): candidate for candidate in known}
-    near = get_close_matches(name.lower(), folded, n=1, cutoff=0.6)
+    near = get_close_matches(name.lower(), folded, n=1, cutoff=cutoff)
     return folded[near[0]] if near else None
 
 

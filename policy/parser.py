@@ -190,8 +190,8 @@ def _explain(source: Source, tokens: list[Token], run: _Run) -> Diagnostic:
     if token.type == "OPEN_STRING":
         return open_text(span)
     expected = _words(run.accepts)
-    cut_off = str(token) in STARTERS and before is not None and before.line != token.line
-    return syntax_error(span, str(token), expected, None if before is None else str(before), cut_off)
+    new_line = before is not None and before.line != token.line
+    return syntax_error(span, str(token), expected, None if before is None else str(before), new_line)
 
 
 def _words(terminals: frozenset[str]) -> frozenset[str]:
