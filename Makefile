@@ -78,7 +78,8 @@ demo: $(STAMPS)/wheel ## see policyctl decide
 	$(call show,policyctl --version) \
 	$(call show,policyctl validate $(EXAMPLE)) \
 	$(call show,policyctl explain --policy $(EXAMPLE) --prd examples/claude-loop/prd.json --story US-042) \
-	$(call show,policyctl explain --policy $(EXAMPLE) --prd examples/prds/flask-dashboard.json --story DASH-003)
+	$(call show,policyctl explain --policy $(EXAMPLE) --prd examples/prds/flask-dashboard.json --story DASH-003) \
+	printf '\nTo type such commands yourself:  . $(BIN)/activate\n'
 
 # --- checks --------------------------------------------------------------------------------------------
 

@@ -12,9 +12,12 @@ def run() -> None:
     if sys.argv[1:] in (["--version"], ["-V"]):
         sys.stdout.write(f"policyctl {__version__}\n")
         return
-    from .main import run as run_command
+    try:
+        from .main import run as run_command
 
-    run_command()
+        run_command()
+    except KeyboardInterrupt:  # while the rest of the command is still being imported
+        sys.exit(130)
 
 
 if __name__ == "__main__":

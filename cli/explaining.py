@@ -48,7 +48,7 @@ class Page:
         decision = self.explanation.decision
         if decision.chain:
             cost = usd(decision.cost_estimate_nusd or 0)
-            yield f"{strong('->')} {good(safe(decision.chain[0]))}  tier {decision.tier}, about {cost}"
+            yield f"{strong('->')} {good(safe(decision.chain[0]))}  about {cost}, in tier {decision.tier}"
         else:
             yield from self._refusal(decision)
         for remark in self.explanation.notes:
@@ -90,6 +90,8 @@ class Page:
     def _facts(self) -> Iterator[str]:
         facts = self.explanation.facts
         given = [f"{_name(f.name)} {safe(f.value)}" for f in facts if f.given]
+        if self.request.story_models:
+            given.append(f"the story names {safe(', '.join(self.request.story_models))}")
         yield ", ".join(given) or "none is given"
         read = self._read()
         default = [f"{_name(f.name)} {safe(f.value)}" for f in facts if not f.given and f.name in read]
@@ -105,7 +107,8 @@ class Page:
         story = self.story
         if story is None or self.request.complexity != story.complexity.value:
             return
-        yield f"{number(story.complexity.value)}, {_ORIGINS[story.complexity.origin]}"
+        said = f" {story.complexity.parts[0][1]}" if story.complexity.origin == "word" else ""
+        yield f"{number(story.complexity.value)}, {_ORIGINS[story.complexity.origin]}{safe(said)}"
         for name, seen, points in story.complexity.parts if story.complexity.origin == "formula" else ():
             yield f"  {points:4.2f}  {safe(name)}: {safe(seen)}"
 
@@ -172,21 +175,25 @@ def _is_news(step: Step) -> bool:
 
 
 def why_not(explanation: Explanation, name: str, *, is_rule: bool) -> Iterator[str]:
-    """Why one model or rule isn't what decides, in a few lines."""
+    """Why one model or rule isn't what decides, in a few lines; each names what it is about."""
     if is_rule:
-        rule = next(s for s in explanation.rules if s.name == name)
-        yield from _why_not_rule(explanation, rule)
+        yield from _why_not_rule(explanation, next(s for s in explanation.rules if s.name == name))
         return
     chain = explanation.decision.chain
-    if chain and name == chain[0]:
-        yield f"{name} is the first of the chain: {explanation.steps[0].reason}"
-    elif name in chain:
+    if name in chain:
         number_ = chain.index(name)
-        yield f"{name} is step {number_ + 1} of the chain: {explanation.steps[number_].reason}"
-        yield f"before it: {chain[0]}, {explanation.steps[0].reason}"
-    else:
-        reasons = [f"{v.source or name}: {v.reason}" for v in explanation.verdicts if v.model == name]
-        yield from dict.fromkeys(reasons or [f"{name}: {explanation.decision.refusal}"])
+        place_ = "the first" if number_ == 0 else f"step {number_ + 1}"
+        yield f"{name} is {place_} of the chain: {explanation.steps[number_].reason}"
+        if number_:
+            yield f"before it: {chain[0]}, {explanation.steps[0].reason}"
+        return
+    verdicts = [v for v in explanation.verdicts if v.model == name]
+    if not verdicts:
+        yield f"{name}: {explanation.decision.refusal}"
+    for verdict in dict.fromkeys(verdicts):
+        source = f" ({verdict.source})" if verdict.source else ""
+        yield f"{name}{source}: {verdict.reason}"
+    yield from (f"{layer.name}: {layer.text}" for layer in explanation.layers)
 
 
 def _why_not_rule(explanation: Explanation, rule: Seen) -> Iterator[str]:
@@ -195,7 +202,7 @@ def _why_not_rule(explanation: Explanation, rule: Seen) -> Iterator[str]:
     elif rule.matched:
         yield f"rule {rule.name} would match, but a rule above it matches first: {explanation.decision.rule}"
     for missed in rule.missed:
-        yield f"rule {rule.name} doesn't match: {missed.condition} (it is {missed.met})"
+        yield f"rule {rule.name} doesn't match: {missed.condition}, but it is {missed.met}"
 
 
 def _last_of_each(verdicts: list[Verdict], chain: set[str]) -> list[Verdict]:

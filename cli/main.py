@@ -118,7 +118,7 @@ def _told(error: PolicyctlError) -> int:
     if isinstance(error, PolicyError):
         from .diagnostics import show
 
-        show(error.report, "full")
+        show(error.report, "json" if "--json" in sys.argv else "full")
     else:
         tell(error)
     return Exit.USAGE

@@ -13,14 +13,14 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from ..engine.facts import option
+from ..engine.facts import facts_of, option
 from ..policy.names import closest, did_you_mean
 from ..router import Engine
 from ..schemas.errors import PolicyctlError, Problem, RequestError
 from ..schemas.policy import CAPABILITIES, NANO, Fact, FactKind
 from ..schemas.request import Failure, Request, Spend, State
 from ..schemas.story import Prd, Story
-from . import config
+from . import completing, config
 from .output import set_color
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -31,6 +31,19 @@ FREE_FORM = {"ignore_unknown_options": True, "allow_extra_args": True}
 _YES = {"yes", "true", "1", "on"}
 _NO = {"no", "false", "0", "off"}
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+
+class Tokens(click.ParamType):
+    """A number of tokens, as the language writes it: 2000, 10k, 1M."""
+
+    name = "tokens"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """The number, of at most nine digits."""
+        match = re.fullmatch(r"(\d{1,9})([kM]?)", str(value))
+        if match is None:
+            self.fail(f"{value!r} is no number of tokens; write 2000, 10k or 1M", param, ctx)
+        return int(match[1]) * {"": 1, "k": 1_000, "M": 1_000_000}[match[2]]
 
 
 def color_option(function: F) -> F:
@@ -56,6 +69,8 @@ def policy_option(function: F) -> F:
         "policies",
         multiple=True,
         metavar="FILE",
+        is_eager=True,  # read first, so that completion of the other options knows the policy
+        shell_complete=completing.files,
         help="The policy; several are merged in this order. Default: found from here upward.",
     )(function)
 
@@ -75,19 +90,35 @@ def _request_options() -> list[Callable[[F], F]]:
         for n, h in _capability_flags()
     ]
     return [
-        click.option("--story", "story_id", metavar="ID", help="Take the request from a story of a PRD."),
-        click.option("--prd", metavar="FILE", help="The PRD. Default: prd.json from here upward."),
+        click.option(
+            "--story",
+            "story_id",
+            metavar="ID",
+            shell_complete=completing.stories,
+            help="Take the request from a story of a PRD.",
+        ),
+        click.option(
+            "--prd",
+            metavar="FILE",
+            shell_complete=completing.files,
+            help="The PRD. Default: prd.json from here upward.",
+        ),
         click.option("--complexity", type=float, metavar="0-10", help="How hard the task is."),
         *flags,
-        click.option("--domain", metavar="NAME", help="The kind of work."),
-        click.option("--tier", metavar="NAME", help="Use this tier."),
-        click.option("--preferred", metavar="MODEL", help="Use this model, if it can serve."),
+        click.option("--domain", metavar="NAME", shell_complete=completing.domains, help="The kind of work."),
+        click.option("--tier", metavar="NAME", shell_complete=completing.tiers, help="Use this tier."),
+        click.option(
+            "--preferred",
+            metavar="MODEL",
+            shell_complete=completing.models,
+            help="Use this model, if it can serve.",
+        ),
         click.option("--branch", metavar="NAME", help="The branch; @git reads the checkout's."),
         click.option("--kind", metavar="TEXT", help="The kind of story."),
         click.option("--skill", metavar="TEXT", help="The skill that runs."),
         click.option("--attempt", type=int, metavar="N", help="Which attempt this is."),
-        click.option("--input-tokens", type=int, metavar="N", help="Expected input tokens."),
-        click.option("--output-tokens", type=int, metavar="N", help="Expected output tokens."),
+        click.option("--input-tokens", type=Tokens(), metavar="N", help="Expected input tokens."),
+        click.option("--output-tokens", type=Tokens(), metavar="N", help="Expected output tokens."),
         click.option(
             "--input",
             "inputs",
@@ -100,14 +131,22 @@ def _request_options() -> list[Callable[[F], F]]:
             "--spend",
             multiple=True,
             metavar="BUDGET=AMOUNT",
+            shell_complete=completing.budgets,
             help="What a budget has spent: 80% or 400 (USD).",
         ),
-        click.option("--down", multiple=True, metavar="MODEL", help="A model in cooldown."),
+        click.option(
+            "--down",
+            multiple=True,
+            metavar="MODEL",
+            shell_complete=completing.models,
+            help="A model in cooldown.",
+        ),
         click.option(
             "--gate",
             "gates",
             multiple=True,
             metavar="NAME=failed",
+            shell_complete=completing.gates,
             help="A gate that failed, in order; NAME=failed:TIER says where.",
         ),
         click.option("--available", is_flag=True, help="Only models whose key is set."),
@@ -148,8 +187,28 @@ def ask(ctx: click.Context, options: Mapping[str, Any]) -> Asked:
     base = Request() if story is None or prd is None else story_request(engine, story, prd)
     base = replace(base, inputs={**found, **base.inputs, **said})
     request = _request(options, base, here)
+    _check_domain(engine, options["domain"])
+    if story is not None:
+        _check_story(engine, request, story)
     state = _state(engine, options, environ)
     return Asked(engine, request, state, story, prd, ctx.meta[_TYPED])
+
+
+def _check_domain(engine: Engine, name: str | None) -> None:
+    """A domain that a person types must exist; a story may have any, which then counts as none."""
+    if name is not None and name not in (*engine.policy.domains, "none"):
+        help = did_you_mean(name, engine.policy.domains, else_list="the domains are")
+        raise RequestError((Problem("domain", f"unknown domain `{name}`", help),))
+
+
+def _check_story(engine: Engine, request: Request, story: Story) -> None:
+    """Say which story it is whose facts can't be."""
+    try:
+        facts_of(engine.table, request)
+    except RequestError as error:
+        where = f"story {story.id}"
+        told = (Problem(where, f"{where}: {p.message}", p.help) for p in error.problems)
+        raise RequestError(tuple(told)) from error
 
 
 _TYPED = "policyctl.typed"

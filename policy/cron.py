@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-
-from croniter import CroniterBadCronError, croniter
+from typing import Any
 
 from ..schemas.policy import Cron
 
@@ -20,9 +19,8 @@ def read_cron(text: str) -> Cron | str:
         return f"it has {len(fields)} fields" if len(text) <= _NO_MORE_THAN else "it is too long"
     if any(c in text.lower() for c in "#lwhr?") and not _plain_words(fields):
         return "`#`, `L`, `W`, `H`, `R` and `?` aren't supported"
-    try:
-        expanded, nth = croniter.expand(text)[:2]
-    except (CroniterBadCronError, ValueError, KeyError, IndexError):
+    expanded, nth = _expand(text)
+    if expanded is None:
         return _odd_field(fields)
     if nth:
         return "`#` and `L` aren't supported"
@@ -40,6 +38,18 @@ def read_cron(text: str) -> Cron | str:
         any_day_of_month=fields[2].startswith("*"),
         any_weekday=fields[4].startswith("*"),
     )
+
+
+def _expand(text: str) -> tuple[list[list[Any]] | None, Any]:
+    """What each field matches (None: it can't be read), and the n-th weekdays of a month."""
+    # Imported here: most policies have no cron line, and the library takes a while to import.
+    from croniter import CroniterBadCronError, croniter
+
+    try:
+        expanded, nth = croniter.expand(text)[:2]
+    except (CroniterBadCronError, ValueError, KeyError, IndexError):
+        return None, None
+    return expanded, nth
 
 
 def _plain_words(fields: list[str]) -> bool:
@@ -60,8 +70,6 @@ def _odd_field(fields: list[str]) -> str:
     for number, field in enumerate(fields):
         alone = ["*"] * 5
         alone[number] = field
-        try:
-            croniter.expand(" ".join(alone))
-        except (CroniterBadCronError, ValueError, KeyError, IndexError):
+        if _expand(" ".join(alone))[0] is None:
             return f"`{field}` is no {_FIELDS[number]}"
     return "its fields don't go together"

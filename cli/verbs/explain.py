@@ -15,6 +15,7 @@ from ...policy.names import did_you_mean
 from ...schemas.decision import Explanation
 from ...schemas.errors import Problem, RequestError
 from ...schemas.story import Complexity
+from .. import completing
 from ..explaining import Page, why_not
 from ..options import FREE_FORM, Asked, RequestVerb, ask, color_option, policy_option, request_options
 from ..output import out
@@ -25,7 +26,12 @@ from .select import EXITS, FORMAT_VERSION, as_document
 @click.command(cls=RequestVerb, context_settings=FREE_FORM)
 @policy_option
 @request_options
-@click.option("--why-not", metavar="MODEL|RULE", help="Only why this model or rule isn't it.")
+@click.option(
+    "--why-not",
+    metavar="MODEL|RULE",
+    shell_complete=completing.models_and_rules,
+    help="Only why this model or rule isn't it.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @color_option
 @click.pass_context

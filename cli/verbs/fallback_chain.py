@@ -9,6 +9,7 @@ import click
 from ...engine.chain import fallback_chain
 from ...policy.names import did_you_mean
 from ...schemas.errors import Problem, RequestError
+from .. import completing
 from ..options import color_option, load_engine, policy_option
 from ..output import out, safe
 
@@ -18,7 +19,13 @@ FORMAT_VERSION = "1.0"
 @click.command()
 @policy_option
 @click.option(
-    "--provider", "--model", "model", required=True, metavar="MODEL", help="The model that is tried first."
+    "--provider",
+    "--model",
+    "model",
+    required=True,
+    metavar="MODEL",
+    shell_complete=completing.models,
+    help="The model that is tried first.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @color_option

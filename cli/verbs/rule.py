@@ -12,6 +12,7 @@ import click
 
 from ...policy import checks
 from ...policy.names import did_you_mean
+from .. import completing
 from ..options import color_option
 from ..output import columns, named, out, strong
 
@@ -19,7 +20,7 @@ FORMAT_VERSION = "1.0"
 
 
 @click.command()
-@click.argument("code", required=False)
+@click.argument("code", required=False, shell_complete=completing.codes)
 @click.option("--all", "everything", is_flag=True, help="List all codes.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @color_option
@@ -33,7 +34,7 @@ def command(code: str | None, everything: bool, as_json: bool) -> None:
     if code is None or everything:
         _list_all(as_json)
         return
-    modules = {name[:4].upper(): name for name in _modules()}
+    modules = known_codes()
     wanted = code.upper()
     if wanted not in modules:
         help = did_you_mean(wanted, modules) or "policyctl rule lists all codes"
@@ -45,6 +46,11 @@ def command(code: str | None, everything: bool, as_json: bool) -> None:
     else:
         title, _, rest = page.partition("\n")
         out(strong(title) + "\n" + rest)
+
+
+def known_codes() -> dict[str, str]:
+    """Each code, and the module that holds its page."""
+    return {name[:4].upper(): name for name in _modules()}
 
 
 def _modules() -> Iterator[str]:

@@ -11,6 +11,7 @@ import click
 from ...engine.decide import decide, observe
 from ...policy.words import condition_words, level_words, number
 from ...router import Engine
+from ...schemas.decision import Decision
 from ...schemas.policy import Action, Limit, LimitKind, Policy, Rule, Tier, When
 from ...schemas.request import Request, State
 from ..options import color_option, load_engine, policy_option
@@ -36,7 +37,7 @@ def command(policies: tuple[str, ...], as_json: bool) -> None:
 
     The rows are in the order in which they decide: hard limits, rules, then tiers by complexity,
     each with its cheapest model that can, where no rule matches, nothing is spent and all models
-    are up. Budget levels come last.
+    are up; in brackets one of another tier or of the fallback list. Budget levels come last.
     """
     engine = load_engine(policies)
     if as_json:
@@ -95,7 +96,7 @@ def _when(when: When) -> str:
 
 def _tiers(engine: Engine) -> Iterator[list[str]]:
     for number_, tier in enumerate(engine.policy.tiers):
-        heads = [_head(engine, tier, needs) or "-" for _, needs in _NEEDS]
+        heads = [_cell(engine, tier, needs) for _, needs in _NEEDS]
         yield [named(safe(tier.name)), _range(engine.policy.tiers, number_), *(safe(h) for h in heads)]
 
 
@@ -108,15 +109,26 @@ def _range(tiers: tuple[Tier, ...], index: int) -> str:
     return f"{start} {'to' if end.above else 'to below'} {number(end.start)}"
 
 
+def _cell(engine: Engine, tier: Tier, needs: frozenset[str]) -> str:
+    """The first model of a request; in brackets where it comes from another tier or the fallback list."""
+    head, decision = _head(engine, tier, needs), _decision(engine, tier, needs)
+    return head or (f"({decision.chain[0]})" if decision.chain else "-")
+
+
 def _head(engine: Engine, tier: Tier, needs: frozenset[str]) -> str | None:
-    """The first model of a request that no rule touches, asked for by its tier."""
-    plain = engine.without_rules()
-    request = Request(complexity=0.0, tier=tier.name, requires=needs, inputs=_some_inputs(engine))
-    state = State(now=datetime(2026, 1, 5, 12, tzinfo=engine.table.zone))
-    decision = decide(plain, request, observe(plain, state))
+    """The model of this very tier that serves; None where it has none that can."""
+    decision = _decision(engine, tier, needs)
     if decision.tier != tier.name or decision.served_by_fallback:
         return None
     return decision.chain[0] if decision.chain else None
+
+
+def _decision(engine: Engine, tier: Tier, needs: frozenset[str]) -> Decision:
+    """What is decided for a request that no rule touches, asked for by its tier."""
+    plain = engine.without_rules()
+    request = Request(complexity=0.0, tier=tier.name, requires=needs, inputs=_some_inputs(engine))
+    state = State(now=datetime(2026, 1, 5, 12, tzinfo=engine.table.zone))
+    return decide(plain, request, observe(plain, state))
 
 
 def _some_inputs(engine: Engine) -> dict[str, str | float]:

@@ -1,0 +1,75 @@
+"""
+What a shell offers behind an option: names of the policy, stories of the PRD, codes, files.
+
+Completion runs at each press of a key, so what goes wrong here offers nothing and says nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from click.shell_completion import CompletionItem
+
+from ..schemas.errors import PolicyctlError
+from . import config
+
+if TYPE_CHECKING:
+    from ..router import Engine
+
+Complete = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
+
+
+def names(of: Callable[[Engine], Iterable[str]], suffix: str = "") -> Complete:
+    """Offers some names of the policy that the command line means."""
+
+    def complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        engine = _engine(ctx)
+        found = of(engine) if engine is not None else ()
+        return [CompletionItem(name + suffix) for name in found if name.startswith(incomplete)]
+
+    return complete
+
+
+models = names(lambda engine: engine.table.references)
+tiers = names(lambda engine: (tier.name for tier in engine.policy.tiers))
+domains = names(lambda engine: engine.policy.domains)
+budgets = names(lambda engine: engine.policy.budgets, suffix="=")
+gates = names(lambda engine: (e.gate for e in engine.policy.escalations if e.gate), suffix="=failed")
+models_and_rules = names(lambda engine: [*engine.table.references, *(r.name for r in engine.policy.rules)])
+
+
+def files(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Leaves it to the shell to offer files."""
+    return [CompletionItem(incomplete, type="file")]
+
+
+def stories(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Offers the stories of the PRD that the command line means, with their titles."""
+    from .options import read_prd_file
+
+    try:
+        named = ctx.params.get("prd")
+        prd = read_prd_file(Path(named) if named else config.find_prd(Path.cwd()))
+    except (click.UsageError, PolicyctlError, OSError):
+        return []
+    return [CompletionItem(s.id, help=s.title[:60]) for s in prd.stories if s.id.startswith(incomplete)]
+
+
+def codes(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Offers the codes of diagnostics."""
+    from .verbs.rule import known_codes
+
+    return [CompletionItem(code) for code in known_codes() if code.startswith(incomplete.upper())]
+
+
+def _engine(ctx: click.Context) -> Engine | None:
+    """The engine of the policy that the command line means; None where there is none to be had."""
+    from ..router import Engine
+
+    try:
+        return Engine.load(*(ctx.params.get("policies") or config.find_policy(Path.cwd())))
+    except (click.UsageError, PolicyctlError, OSError):
+        return None
