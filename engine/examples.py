@@ -3,39 +3,41 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from decimal import ROUND_CEILING, Decimal
+from datetime import datetime
 
-from ..policy.checks.p501_example import example_fails
-from ..policy.words import number, percent
+from ..policy.checks.p501_example import example_fails, no_request
+from ..policy.words import number
 from ..schemas.diagnostics import Diagnostic
 from ..schemas.errors import RequestError
 from ..schemas.policy import (
-    NANO,
     BudgetIn,
     Condition,
     During,
     Example,
     Fact,
     FactKind,
+    Limit,
     NumberIn,
+    Rule,
     StartsWith,
     ValueIs,
 )
 from ..schemas.request import Request, Spend, State
-from .conditions import budget_holds, fact_holds
+from .compile import alternatives
+from .conditions import FactCondition, FactValue, budget_holds, fact_holds
 from .decide import decide, observe
 from .facts import option
-from .flips import with_fact
+from .flips import amounts_around, bound_nusd, numbers_around, spent_words, with_fact
 from .table import DecisionTable
-from .windows import active, changes
+from .windows import first_times
 
 NOON = datetime(2026, 1, 5, 12)
 """Local time of an example that says nothing of the clock: a Monday."""
 
-_MOST_CLOCK_CHANGES = 400
+_FAR_DAYS = 40 * 366
+"""How far ahead a window of an example is looked for: a leap day may have to be a Sunday as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,17 +49,18 @@ class Case:
     options: tuple[str, ...]
 
 
-def failing_examples(table: DecisionTable) -> Iterator[Diagnostic]:
-    """A diagnostic for each example that doesn't hold."""
+def failing_examples(table: DecisionTable, files: tuple[str, ...] = ()) -> Iterator[Diagnostic]:
+    """A diagnostic for each example that doesn't hold; `files` are those that the policy came from."""
+    named = tuple(word for file in files for word in ("--policy", file))
     for example in table.policy.examples:
         case = case_of(table, example)
         if isinstance(case, str):
-            yield example_fails(example.span, example.gives, case, "policyctl explain --help")
+            yield no_request(example.span, case)
             continue
         found = _chain(table, case)
         if found[: len(example.gives)] != example.gives:
             words = ", ".join(found[: max(len(example.gives), 1)]) or "no model"
-            asked = shlex.join(["policyctl", "explain", *case.options])
+            asked = shlex.join(["policyctl", "explain", *named, *case.options])
             yield example_fails(example.span, example.gives, words, asked)
 
 
@@ -74,92 +77,121 @@ def case_of(table: DecisionTable, example: Example) -> Case | str:
     for conditions in by_subject.values():
         step = _with(table, case, conditions)
         if step is None:
-            return "no request, since its conditions contradict each other"
+            return "no value satisfies all its conditions"
         case = step
-    return _complete(table, case)
+    return _complete(table, replace(case, options=(*case.options, *_unsaid(table, by_subject))))
 
 
 def _complete(table: DecisionTable, case: Case) -> Case | str:
     try:
         decide(table, case.request, observe(table, case.state))
     except RequestError as error:
-        return f"no request: {error}"
+        return str(error)
     return case
+
+
+_CLOCK = "the clock"
 
 
 def _subject(condition: Condition) -> str:
     if isinstance(condition, During):
-        return "the clock"
+        return _CLOCK
     return f"budget {condition.budget}" if isinstance(condition, BudgetIn) else condition.fact
+
+
+def _unsaid(table: DecisionTable, said: Collection[str]) -> Iterator[str]:
+    """The options for what the command would else take from its surroundings: the clock, variables."""
+    if _CLOCK not in said and _reads_clock(table):
+        yield from ("--at", _written(NOON.replace(tzinfo=table.zone)))
+    for fact in table.policy.facts.values():
+        if fact.env is not None and fact.default is not None and fact.name not in said:
+            yield from _options(fact, fact.default)
+
+
+def _reads_clock(table: DecisionTable) -> bool:
+    statements: list[Rule | Limit] = [*table.policy.rules, *table.policy.limits]
+    rows = (row for statement in statements for row in alternatives(statement.when))
+    return any(isinstance(condition, During) for row in rows for condition in row)
+
+
+def _options(fact: Fact, value: str | float) -> tuple[str, ...]:
+    text = value if isinstance(value, str) else number(value)
+    if text.startswith("-"):
+        return (f"{option(fact.name)}={text}",)
+    return (option(fact.name), text)
+
+
+def _written(moment: datetime) -> str:
+    return moment.isoformat(timespec="minutes")
+
+
+# --- one subject -----------------------------------------------------------------------------------------
 
 
 def _with(table: DecisionTable, case: Case, conditions: list[Condition]) -> Case | None:
     """The case with one more subject settled; None where no value satisfies all its conditions."""
-    first = conditions[0]
-    if isinstance(first, During):
-        return _at(table, case, [c for c in conditions if isinstance(c, During)])
-    if isinstance(first, BudgetIn):
-        return _spent(table, case, [c for c in conditions if isinstance(c, BudgetIn)])
-    if first.fact == "requires":
-        values = [c for c in conditions if isinstance(c, ValueIs)]
-        names = frozenset(v for c in values for v in c.values if v != "nothing")
-        options = tuple(f"--requires-{name.replace('_', '-')}" for name in sorted(names))
-        return replace(case, request=replace(case.request, requires=names), options=case.options + options)
-    fact = table.policy.facts[first.fact]
-    for value in _values(fact, conditions):
-        if all(fact_holds(c, value) for c in conditions if not isinstance(c, During | BudgetIn)):
-            text = value if isinstance(value, str) else number(value)
-            request = _set(case.request, fact, value)
-            return replace(case, request=request, options=(*case.options, option(fact.name), text))
-    return None
+    during = [c for c in conditions if isinstance(c, During)]
+    budgets = [c for c in conditions if isinstance(c, BudgetIn)]
+    tests = [c for c in conditions if not isinstance(c, During | BudgetIn)]
+    if during:
+        return _at(table, case, during)
+    if budgets:
+        return _spent(table, case, budgets)
+    fact = table.policy.facts[tests[0].fact]
+    values = (v for v in _values(fact, tests) if all(fact_holds(c, v) for c in tests))
+    value = next(values, None)
+    return None if value is None else _given(case, fact, value)
 
 
-def _set(request: Request, fact: Fact, value: str | float) -> Request:
-    if fact.name == "tier" and isinstance(value, str):
-        return replace(request, tier=None if value == "none" else value)
-    return with_fact(request, fact.name, value)
+def _values(fact: Fact, tests: list[FactCondition]) -> Iterable[FactValue]:
+    """Values that include one which satisfies all tests if there is one, the plainest first."""
+    bounds = [b for c in tests if isinstance(c, NumberIn) for b in (c.low, c.high) if b is not None]
+    if bounds:
+        numbers = numbers_around(bounds, fact)
+        return sorted(numbers, key=lambda value: (_distance(value, bounds), value))
+    texts = [v for c in tests if isinstance(c, ValueIs) for v in c.values]
+    if fact.kind is FactKind.SET:
+        return [frozenset(texts) - {"nothing"}]
+    return [*texts, *(c.prefix for c in tests if isinstance(c, StartsWith))]
 
 
-def _values(fact: Fact, conditions: list[Condition]) -> Iterator[str | float]:
-    """Values at the edges of the conditions, which include one that satisfies all if there is one."""
-    step = 1.0 if fact.whole else 0.1
-    for condition in conditions:
-        if isinstance(condition, ValueIs):
-            yield from condition.values
-        elif isinstance(condition, StartsWith):
-            yield condition.prefix
-        elif isinstance(condition, NumberIn):
-            for bound in (condition.low, condition.high):
-                if bound is not None:
-                    yield from (bound, round(bound + step, 6), round(bound - step, 6))
-    if fact.kind is FactKind.CHOICE:
-        yield from fact.values
+def _distance(value: float, bounds: Iterable[float]) -> float:
+    """How far a number is from the nearest bound that a condition names."""
+    return round(min(abs(value - bound) for bound in bounds), 9)
+
+
+def _given(case: Case, fact: Fact, value: FactValue) -> Case:
+    """The case with a value for a fact."""
+    request = case.request
+    if isinstance(value, frozenset):
+        flags = tuple(f"--requires-{name.replace('_', '-')}" for name in sorted(value))
+        return replace(case, request=replace(request, requires=value), options=case.options + flags)
+    if fact.name == "tier" and value == "none":
+        return case
+    if fact.name == "tier":
+        request = replace(request, tier=str(value))
+    else:
+        request = with_fact(request, fact.name, value)
+    return replace(case, request=request, options=case.options + _options(fact, value))
 
 
 def _at(table: DecisionTable, case: Case, conditions: list[During]) -> Case | None:
-    start = case.state.now.astimezone(UTC)
-    later = changes(table.policy.windows, table.zone, start)
-    for _, moment in zip(range(_MOST_CLOCK_CHANGES), (start, *later), strict=False):
-        local = moment.astimezone(table.zone)
-        windows = active(table.policy.windows, local)
+    for moment, windows in first_times(table.policy.windows, table.zone, case.state.now, _FAR_DAYS):
         if all((c.window in windows) != c.negated for c in conditions):
-            options = (*case.options, "--at", local.isoformat(timespec="minutes"))
+            local = moment.astimezone(table.zone)
+            options = (*case.options, "--at", _written(local))
             return replace(case, state=replace(case.state, now=local), options=options)
     return None
 
 
 def _spent(table: DecisionTable, case: Case, conditions: list[BudgetIn]) -> Case | None:
     budget = table.policy.budgets[conditions[0].budget]
-    for condition in conditions:
-        bound = condition.low if condition.low is not None else condition.high
-        assert bound is not None
-        share = bound if not condition.in_money else bound * 100 / max(budget.limit_nusd, 1)
-        for percents in (share, share + Decimal("0.01"), share - Decimal("0.01")):
-            spent = int((percents * budget.limit_nusd / 100).to_integral_value(ROUND_CEILING))
-            spend = Spend(max(spent, 0))
-            if all(budget_holds(c, budget, spend) for c in conditions):
-                text = percent(percents) if not condition.in_money else f"{Decimal(spent) / NANO:f}"
-                state = replace(case.state, spend={**case.state.spend, budget.name: spend})
-                options = (*case.options, "--spend", f"{budget.name}={text}")
-                return replace(case, state=state, options=options)
+    bounds = [bound_nusd(c, budget) for c in conditions]
+    amounts = amounts_around(bounds, budget)
+    for nusd in sorted(amounts, key=lambda value: (_distance(value, bounds), value)):
+        if all(budget_holds(c, budget, Spend(nusd)) for c in conditions):
+            _, text = spent_words(nusd, budget)
+            state = replace(case.state, spend={**case.state.spend, budget.name: Spend(nusd)})
+            options = (*case.options, "--spend", f"{budget.name}={text}")
+            return replace(case, state=state, options=options)
     return None

@@ -7,14 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from decimal import ROUND_FLOOR, Decimal
-from itertools import combinations
+from decimal import ROUND_CEILING, Decimal
+from itertools import combinations, count, islice, pairwise
+from math import inf
 
-from ..policy.words import number, percent
+from ..policy.words import number, percent, usd_short
 from ..schemas.decision import Decision
 from ..schemas.errors import RequestError
 from ..schemas.policy import (
     CAPABILITIES,
+    NANO,
+    Action,
     Budget,
     BudgetIn,
     Condition,
@@ -26,17 +29,19 @@ from ..schemas.policy import (
     StartsWith,
     ValueIs,
 )
-from ..schemas.request import Failure, Request, Spend, State
+from ..schemas.request import Failure, Request, State
 from .compile import alternatives
 from .decide import decide, observe
 from .facts import facts_of, option
 from .situation import Situation, spend_of
 from .table import DecisionTable
-from .windows import changes
+from .windows import first_times
 
-_MOST_CLOCK_CHANGES = 60
+_MOST_WINDOW_SETS = 400
 _STEP = 0.1
 """How far beyond a bound a number is tried, where there is room for so much."""
+_HAIRS = 10_000
+"""What is spent is tried a ten-thousandth of the limit beyond a bound, where there is room."""
 
 _OWN_FIELD = ("complexity", "kind", "skill", "branch", "attempt", "input_tokens", "output_tokens", "domain")
 
@@ -127,8 +132,8 @@ def _trial(request: Request, name: str, value: str | float) -> _Trial:
 def _numbers(table: DecisionTable, request: Request, fact: Fact, *, up: bool) -> Iterator[_Trial]:
     now = facts_of(table, request).values[fact.name]
     assert isinstance(now, int | float)
-    points = sorted(_points(table, request, fact))
-    candidates = {v for v in _around(points, fact) if (v > now if up else v < now)}
+    values = numbers_around(_points(table, request, fact), fact)
+    candidates = {v for v in values if (v > now if up else v < now)}
     for value in sorted(candidates, reverse=not up):
         yield _trial(request, fact.name, value)
 
@@ -165,31 +170,54 @@ def _token_points(table: DecisionTable, request: Request, name: str) -> set[floa
     return {p for p in points if p >= 0}
 
 
-def _around(points: list[float], fact: Fact) -> Iterator[float]:
-    """Each point, and a number just below and just above it that is no farther than half way on."""
+def numbers_around(points: Iterable[float], fact: Fact) -> Iterator[float]:
+    """
+    A number of each kind that some points tell apart: the points, the ends of the fact's range, and beside
+    each a number that is no farther than half way to the next.
+    """
+    high = inf if fact.high is None else fact.high
+    stops = sorted({fact.low, high, *(point for point in points if fact.low <= point <= high)})
     step = 1.0 if fact.whole else _STEP
-    for i, point in enumerate(points):
-        below = point - step if i == 0 else max(point - step, (points[i - 1] + point) / 2)
-        above = point + step if i == len(points) - 1 else min(point + step, (point + points[i + 1]) / 2)
-        for value in (point, round(below, 6), round(above, 6)):
-            whole = not fact.whole or value == int(value)
-            if value >= fact.low and (fact.high is None or value <= fact.high) and whole:
+    for low, high in pairwise(stops):
+        half = (low + high) / 2
+        beside = min(low + step, half), max(high - step, half)
+        for value in (low, *(_rounded(value, low, high) for value in beside)):
+            if value < inf and not (fact.whole and value % 1):
                 yield value
+    if stops[-1] < inf:
+        yield stops[-1]
+
+
+def _rounded(value: float, low: float, high: float) -> float:
+    """A number as people write it, if it stays between its bounds."""
+    short = round(value, 6)
+    return short if low < short < high else value
 
 
 def _texts(table: DecisionTable, request: Request, fact: Fact) -> Iterator[_Trial]:
     now = facts_of(table, request).values[fact.name]
-    values = list(fact.values)
-    if fact.kind is FactKind.TEXT:
-        values = [""]
-        for condition in _conditions(table):
-            if isinstance(condition, ValueIs) and condition.fact == fact.name:
-                values += condition.values
-            elif isinstance(condition, StartsWith) and condition.fact == fact.name:
-                values.append(condition.prefix)
+    values = _texts_apart(table, fact) if fact.kind is FactKind.TEXT else fact.values
     for value in dict.fromkeys(values):
         if value != now:
             yield _trial(request, fact.name, value)
+
+
+def _texts_apart(table: DecisionTable, fact: Fact) -> Iterator[str]:
+    """A text of each kind that conditions tell apart: those they name, and others with each prefix."""
+    conditions = list(_conditions(table))
+    prefixes = [c.prefix for c in conditions if isinstance(c, StartsWith) and c.fact == fact.name]
+    values = [v for c in conditions if isinstance(c, ValueIs) and c.fact == fact.name for v in c.values]
+    named = dict.fromkeys(["", *values, *prefixes])
+    yield from named
+    for stem in dict.fromkeys([*prefixes, ""]):
+        yield _another(stem, named)
+
+
+def _another(stem: str, named: Iterable[str]) -> str:
+    """A text that starts with `stem`, but is none of those named and starts with no longer one."""
+    taken = {text[len(stem)] for text in named if text.startswith(stem) and text != stem}
+    letters = filter(str.isalpha, map(chr, count(ord("x"))))
+    return stem + next(letter for letter in letters if letter not in taken)
 
 
 def _capabilities(request: Request) -> Iterator[_Trial]:
@@ -208,8 +236,8 @@ def _capabilities(request: Request) -> Iterator[_Trial]:
 
 def _clocks(table: DecisionTable, request: Request, situation: Situation) -> Iterator[_Trial]:
     state = situation.state
-    moments = changes(table.policy.windows, table.zone, state.now)
-    for _, moment in zip(range(_MOST_CLOCK_CHANGES), moments, strict=False):
+    found = first_times(table.policy.windows, table.zone, state.now)
+    for moment, _ in islice(found, 1, _MOST_WINDOW_SETS):  # the first is the present
         local = moment.astimezone(table.zone)
         change = local.strftime("%a %d %b %H:%M")
         options = ("--at", local.isoformat(timespec="minutes"))
@@ -219,33 +247,59 @@ def _clocks(table: DecisionTable, request: Request, situation: Situation) -> Ite
 def _spends(
     table: DecisionTable, request: Request, situation: Situation, budget: Budget, *, up: bool
 ) -> Iterator[_Trial]:
-    if budget.limit_nusd == 0:
-        return
-    now = Decimal(spend_of(situation.state, budget).spent_nusd) * 100 / budget.limit_nusd
-    shares = {share for share in _shares(table, budget) if (share > now if up else 0 <= share < now)}
-    for share in sorted(shares, reverse=not up):
-        spent = int((share * budget.limit_nusd / 100).to_integral_value(ROUND_FLOOR))
-        spend = {**situation.state.spend, budget.name: Spend(spent)}
-        text = percent(share)
+    spend = spend_of(situation.state, budget)
+    amounts = amounts_around(_amounts(table, budget, spend.held_nusd), budget)
+    candidates = {a for a in amounts if (a > spend.spent_nusd if up else a < spend.spent_nusd)}
+    for nusd in sorted(candidates, reverse=not up):
+        words, text = spent_words(nusd, budget)
+        there = {**situation.state.spend, budget.name: replace(spend, spent_nusd=nusd)}
         yield _Trial(
-            f"{budget.name} at {text}",
+            f"{budget.name} at {words}",
             ("--spend", f"{budget.name}={text}"),
             request,
-            replace(situation.state, spend=spend),
+            replace(situation.state, spend=there),
         )
 
 
-def _shares(table: DecisionTable, budget: Budget) -> Iterator[Decimal]:
-    """Shares of a budget, in percent, at and just beside which something may change."""
-    hair = Decimal("0.01")
-    shares = [level.percent for level in budget.levels]
+def _amounts(table: DecisionTable, budget: Budget, held_nusd: int) -> Iterator[int]:
+    """What must be spent for each level, held money being what it is, and for each condition."""
+    for level in budget.levels:
+        held = held_nusd if level.action is Action.PAUSE else 0
+        yield reaches(level.percent, budget) - held
     for condition in _conditions(table):
         if isinstance(condition, BudgetIn) and condition.budget == budget.name:
-            for bound in (condition.low, condition.high):
-                if bound is not None:
-                    shares.append(bound * 100 / budget.limit_nusd if condition.in_money else bound)
-    for share in shares:
-        yield from (share, share + hair, share - hair)
+            yield bound_nusd(condition, budget)
+
+
+def reaches(percents: Decimal, budget: Budget) -> int:
+    """The smallest spend that is at least so many percent of a budget."""
+    return int((percents * budget.limit_nusd / 100).to_integral_value(ROUND_CEILING))
+
+
+def bound_nusd(condition: BudgetIn, budget: Budget) -> int:
+    """The smallest spend at or above the bound of a condition, which has one."""
+    bound = condition.low if condition.low is not None else condition.high
+    assert bound is not None
+    return int(bound.to_integral_value(ROUND_CEILING)) if condition.in_money else reaches(bound, budget)
+
+
+def amounts_around(points: Iterable[int], budget: Budget) -> Iterator[int]:
+    """A spend of each kind that some amounts tell apart: those, nothing, and some just beside each."""
+    stops = sorted({0, *(point for point in points if point >= 0)})
+    hair = max(budget.limit_nusd // _HAIRS, 1)
+    for low, high in pairwise(stops):
+        half = (low + high) // 2
+        yield from (low, min(low + hair, half), max(high - hair, half))
+    yield from (stops[-1], stops[-1] + hair)
+
+
+def spent_words(nusd: int, budget: Budget) -> tuple[str, str]:
+    """What is spent in words, and as `--spend` reads it: as a share where that is short and exact."""
+    millionths, rest = divmod(nusd * 10**6, budget.limit_nusd) if budget.limit_nusd else (0, 1)
+    if rest:
+        return usd_short(nusd), f"{Decimal(nusd) / NANO:f}"
+    share = percent(Decimal(millionths) / 10**4)
+    return share, share
 
 
 def _gates(table: DecisionTable, request: Request) -> Iterator[_Trial]:

@@ -125,21 +125,21 @@ def _day_by_day(
     if not weekly and not crons:
         return
     known: set[tuple[int, ...]] = set()
-    turns: set[datetime] = set()
     local = after.astimezone(zone)
     # From yesterday on, which isn't over where clocks go back over midnight.
     first = datetime(local.year, local.month, local.day) - _DAY
     for day in (first + n * _DAY for n in range(days + 2)):
-        turns, before = set(_clock_changes(day, zone)), turns
         running = [cron for cron in crons if _cron_day(cron, day)]
         kind = (day.weekday(), *(cron in running for cron in crons))
-        if kind in known and not turns:
+        if kind in known:
             continue
+        turns = set(_clock_changes(day, zone))
         minutes = weekly.union({0}, *(crons[cron] for cron in running))
         moments = {_instant(day, minute, zone, fold) for minute in minutes for fold in (0, 1)} | turns
         yield day, moments
-        # A whole day has what its kind has. (Where clocks change at midnight, they change yesterday.)
-        if not repeat and not turns and not before and min(moments) > after:
+        # A whole day has all that its kind can have. Where clocks change at midnight, they change yesterday.
+        whole = min(moments) > after and not turns and not any(_clock_changes(day - _DAY, zone))
+        if whole and not repeat:
             known.add(kind)
         if len(known) == 7 and not crons:
             return
