@@ -1,4 +1,4 @@
-"""The options that `select` and `explain` share: a request, and the state of the world."""
+"""The options that `select`, `explain` and `plan` share: requests, and the state of the world."""
 
 from __future__ import annotations
 
@@ -82,7 +82,15 @@ def request_options(function: F) -> F:
     return function
 
 
+def plan_options(function: F) -> F:
+    """Everything that can be said of all stories of a PRD at once, and of the world."""
+    for decorate in reversed(_shared_options().values()):
+        function = decorate(function)
+    return function
+
+
 def _request_options() -> list[Callable[[F], F]]:
+    shared = _shared_options()
     flags = [
         click.option(
             f"--requires-{n}/--no-requires-{n}", f"requires_{n.replace('-', '_')}", default=None, help=h
@@ -97,50 +105,27 @@ def _request_options() -> list[Callable[[F], F]]:
             shell_complete=completing.stories,
             help="Take the request from a story of a PRD.",
         ),
-        click.option(
-            "--prd",
-            metavar="FILE",
-            shell_complete=completing.files,
-            help="The PRD. Default: prd.json from here upward.",
-        ),
+        shared["prd"],
         click.option("--complexity", type=float, metavar="0-10", help="How hard the task is."),
         *flags,
         click.option("--domain", metavar="NAME", shell_complete=completing.domains, help="The kind of work."),
-        click.option("--tier", metavar="NAME", shell_complete=completing.tiers, help="Use this tier."),
+        shared["tier"],
         click.option(
             "--preferred",
             metavar="MODEL",
             shell_complete=completing.models,
             help="Use this model, if it can serve.",
         ),
-        click.option("--branch", metavar="NAME", help="The branch; @git reads the checkout's."),
+        shared["branch"],
         click.option("--kind", metavar="TEXT", help="The kind of story."),
         click.option("--skill", metavar="TEXT", help="The skill that runs."),
         click.option("--attempt", type=int, metavar="N", help="Which attempt this is."),
         click.option("--input-tokens", type=Tokens(), metavar="N", help="Expected input tokens."),
         click.option("--output-tokens", type=Tokens(), metavar="N", help="Expected output tokens."),
-        click.option(
-            "--input",
-            "inputs",
-            multiple=True,
-            metavar="NAME=VALUE",
-            help="A declared input; --NAME VALUE does the same.",
-        ),
-        click.option("--at", metavar="TIME", help='The clock: 2026-01-05T10:00, 10:00 or "Mon 10:00".'),
-        click.option(
-            "--spend",
-            multiple=True,
-            metavar="BUDGET=AMOUNT",
-            shell_complete=completing.budgets,
-            help="What a budget has spent: 80% or 400 (USD).",
-        ),
-        click.option(
-            "--down",
-            multiple=True,
-            metavar="MODEL",
-            shell_complete=completing.models,
-            help="A model in cooldown.",
-        ),
+        shared["input"],
+        shared["at"],
+        shared["spend"],
+        shared["down"],
         click.option(
             "--gate",
             "gates",
@@ -149,8 +134,47 @@ def _request_options() -> list[Callable[[F], F]]:
             shell_complete=completing.gates,
             help="A gate that failed, in order; NAME=failed:TIER says where.",
         ),
-        click.option("--available", is_flag=True, help="Only models whose key is set."),
+        shared["available"],
     ]
+
+
+def _shared_options() -> dict[str, Callable[[F], F]]:
+    """The options that are not of a single request; `plan` takes these and no others."""
+    return {
+        "prd": click.option(
+            "--prd",
+            metavar="FILE",
+            shell_complete=completing.files,
+            help="The PRD. Default: prd.json from here upward.",
+        ),
+        "tier": click.option(
+            "--tier", metavar="NAME", shell_complete=completing.tiers, help="Use this tier."
+        ),
+        "branch": click.option("--branch", metavar="NAME", help="The branch; @git reads the checkout's."),
+        "input": click.option(
+            "--input",
+            "inputs",
+            multiple=True,
+            metavar="NAME=VALUE",
+            help="A declared input; --NAME VALUE does the same.",
+        ),
+        "at": click.option("--at", metavar="TIME", help='The clock: 2026-01-05T10:00, 10:00 or "Mon 10:00".'),
+        "spend": click.option(
+            "--spend",
+            multiple=True,
+            metavar="BUDGET=AMOUNT",
+            shell_complete=completing.budgets,
+            help="What a budget has spent: 80% or 400 (USD).",
+        ),
+        "down": click.option(
+            "--down",
+            multiple=True,
+            metavar="MODEL",
+            shell_complete=completing.models,
+            help="A model in cooldown.",
+        ),
+        "available": click.option("--available", is_flag=True, help="Only models whose key is set."),
+    }
 
 
 def _capability_flags() -> Iterator[tuple[str, str]]:
@@ -181,8 +205,7 @@ def ask(ctx: click.Context, options: Mapping[str, Any]) -> Asked:
     here = Path.cwd()
     engine = load_engine(options["policies"])
     environ = config.environment(here)
-    said = _values(engine, {**_from_pairs(options["inputs"]), **_declared(ctx, engine)})
-    found = _values(engine, _from_environment(engine, environ))
+    said, found = _said_and_found(ctx, options, engine, environ)
     story, prd = _story(options, here)
     base = Request() if story is None or prd is None else story_request(engine, story, prd)
     base = replace(base, inputs={**found, **base.inputs, **said})
@@ -192,6 +215,59 @@ def ask(ctx: click.Context, options: Mapping[str, Any]) -> Asked:
         _check_story(engine, request, story)
     state = _state(engine, options, environ)
     return Asked(engine, request, state, story, prd, ctx.meta[_TYPED])
+
+
+@dataclass(frozen=True, slots=True)
+class AskedAll:
+    """All stories of a PRD and a state, as the options say them; `request` asks for one story."""
+
+    engine: Engine
+    prd: Prd
+    request: Callable[[Story], Request]
+    state: State
+
+
+def ask_all(ctx: click.Context, options: Mapping[str, Any]) -> AskedAll:
+    """
+    What the options of `plan` ask for; tier, branch and inputs stand in place of what stories say.
+
+    Raises:
+        RequestError: an option can't be what it is, whatever the story.
+    """
+    here = Path.cwd()
+    engine = load_engine(options["policies"])
+    environ = config.environment(here)
+    said, found = _said_and_found(ctx, options, engine, environ)
+    plain = {name: options[name] for name in ("tier", "branch") if options[name] is not None}
+    if plain.get("branch") == "@git":
+        plain["branch"] = config.git_branch(here)
+    _check_said(engine, Request(complexity=0.0, inputs=said, **plain))
+    prd = read_prd_file(Path(options["prd"]) if options["prd"] else config.find_prd(here))
+
+    def request(story: Story) -> Request:
+        base = story_request(engine, story, prd)
+        return replace(base, **plain, inputs={**found, **base.inputs, **said})
+
+    return AskedAll(engine, prd, request, _state(engine, options, environ))
+
+
+def _check_said(engine: Engine, request: Request) -> None:
+    """Find what no story can mend; inputs that aren't given may come from a story."""
+    try:
+        facts_of(engine.table, request)
+    except RequestError as error:
+        inputs = {name for name, fact in engine.policy.facts.items() if not fact.built_in}
+        problems = tuple(p for p in error.problems if p.where not in inputs - request.inputs.keys())
+        if problems:
+            raise RequestError(problems) from None
+
+
+def _said_and_found(
+    ctx: click.Context, options: Mapping[str, Any], engine: Engine, environ: Mapping[str, str]
+) -> tuple[dict[str, str | float], dict[str, str | float]]:
+    """The inputs that options give, and those that the environment does."""
+    said = _values(engine, {**_from_pairs(options["inputs"]), **_declared(ctx, engine)})
+    return said, _values(engine, _from_environment(engine, environ))
 
 
 def _check_domain(engine: Engine, name: str | None) -> None:
