@@ -26,7 +26,7 @@ from .providers.catalogue import key_names_for, load_catalogue, look_up, suggest
 from .schemas.catalogue import Catalogue, Price, Prices
 from .schemas.decision import Decision, Explanation
 from .schemas.diagnostics import Report
-from .schemas.errors import PolicyError
+from .schemas.errors import PolicyError, Problem, RequestError
 from .schemas.policy import NANO, CheckedPolicy, Policy
 from .schemas.request import Failure, Request, Spend, State
 from .schemas.text import Source
@@ -66,10 +66,19 @@ def price_book() -> Prices:
 
 def validate(paths: Iterable[PolicyPath]) -> Checked:
     """Check a policy of one or several files, its examples included."""
-    checked = check_files([Path(p) for p in paths], price_book())
+    files = [Path(p) for p in paths]
+    return _with_examples(check_files(files, price_book()), tuple(str(path) for path in files))
+
+
+def validate_text(text: str, name: str = "policy") -> Checked:
+    """Check a policy from its text, its examples included."""
+    return _with_examples(check_text(text, price_book(), name), ())
+
+
+def _with_examples(checked: Checked, files: tuple[str, ...]) -> Checked:
     if checked.policy is None:
         return checked
-    failing = tuple(failing_examples(compile_policy(checked.policy)))
+    failing = tuple(failing_examples(compile_policy(checked.policy), files))
     report = Report(checked.report.sources, (*checked.report.diagnostics, *failing))
     return Checked(report, checked.policy)
 
@@ -148,10 +157,10 @@ class Engine:
             available: keys of models that have a key; None: don't look.
 
         Raises:
-            RequestError: the request lacks a fact, or gives an impossible one.
+            RequestError: the request lacks a fact, or gives an impossible one; or `now` or `spend` can't be.
         """
-        asked = request if request is not None else request_from(facts)
-        return decide(self.table, asked, situation or self.situation(now, spend, down, available))
+        there = situation or self._kept(_state(now, spend, down, available))
+        return decide(self.table, _asked(request, facts), there)
 
     def explain(
         self,
@@ -165,8 +174,8 @@ class Engine:
         **facts: object,
     ) -> Explanation:
         """Decide, and say why. Arguments and errors as for `decide`."""
-        asked = request if request is not None else request_from(facts)
-        return explain(self.table, asked, situation or self.situation(now, spend, down, available))
+        there = situation or self.situation(now, spend, down, available)
+        return explain(self.table, _asked(request, facts), there)
 
     def flips(self, request: Request, situation: Situation) -> tuple[Flip, ...]:
         """The smallest changes that would give another chain."""
@@ -179,35 +188,80 @@ class Engine:
         down: Iterable[str] = (),
         available: Iterable[str] | None = None,
     ) -> Situation:
-        """The state of the world for this policy, kept while nothing in it changes."""
-        state = State(
-            now=now or datetime.now(UTC),
-            spend={name: _spend(amount) for name, amount in (spend or {}).items()},
-            down=frozenset(down),
-            available=None if available is None else frozenset(available),
-        )
+        """The state of the world for this policy at a moment; arguments as for `decide`."""
+        state = _state(now, spend, down, available)
+        return replace(self._kept(state), state=state, local=state.now.astimezone(self.table.zone))
+
+    def _kept(self, state: State) -> Situation:
+        """A situation in which the same is decided as in this state: the last one, while nothing changes."""
         if self._last is not None:
             seen, until, situation = self._last
             if seen.now <= state.now < until and replace(state, now=seen.now) == seen:
                 return situation
+        self._check_budgets(state.spend)
         situation = observe(self.table, state)
         self._last = (state, self._next_turn(state.now), situation)
         return situation
+
+    def _check_budgets(self, names: Iterable[str]) -> None:
+        known = self.policy.budgets
+        problems = (Problem("spend", f"unknown budget `{name}`") for name in names if name not in known)
+        if found := tuple(problems):
+            raise RequestError(found)
 
     def _next_turn(self, now: datetime) -> datetime:
         """When the windows, or the day, and with it what budgets call today, change next."""
         local = now.astimezone(self.table.zone)
         midnight = (local + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
-        change = next_change(self.policy.windows, self.table.zone, now)
+        change = next_change(self.policy.windows, self.table.zone, now, days=1)
         tomorrow = midnight.astimezone(UTC)
         return tomorrow if change is None else min(change, tomorrow)
 
 
-def _spend(amount: Spend | float | Decimal) -> Spend:
-    return amount if isinstance(amount, Spend) else Spend(int(Decimal(str(amount)) * NANO))
+def _state(
+    now: datetime | None,
+    spend: Mapping[str, Spend | float | Decimal] | None,
+    down: Iterable[str],
+    available: Iterable[str] | None,
+) -> State:
+    return State(
+        now=datetime.now(UTC) if now is None else _moment(now),
+        spend={name: _spend(name, amount) for name, amount in (spend or {}).items()},
+        down=frozenset(down),
+        available=None if available is None else frozenset(available),
+    )
+
+
+def _moment(now: datetime) -> datetime:
+    """A moment in UTC, where moments compare as what they are; in one zone Python compares clock hands."""
+    if now.tzinfo is None:
+        help = "pass datetime.now(UTC), or give it a `tzinfo`"
+        raise RequestError((Problem("now", "`now` doesn't say which time zone it is in", help),))
+    if not 1900 <= now.year < 9000:
+        raise RequestError((Problem("now", f"`now` can't be in the year {now.year}"),))
+    return now.astimezone(UTC)
+
+
+def _spend(budget: str, amount: Spend | float | Decimal) -> Spend:
+    """An amount in USD as Spend; no amount of money is negative, infinite or not a number."""
+    try:
+        spend = amount if isinstance(amount, Spend) else Spend(int(Decimal(str(amount)) * NANO))
+    except (ArithmeticError, ValueError):
+        spend = Spend(-1)
+    if spend.spent_nusd < 0 or spend.held_nusd < 0:
+        raise RequestError((Problem("spend", f"budget `{budget}` can't have spent {amount}"),))
+    return spend
 
 
 _FIELDS = frozenset(Request.__dataclass_fields__)
+
+
+def _asked(request: Request | None, facts: Mapping[str, object]) -> Request:
+    if request is None:
+        return request_from(facts)
+    if facts:
+        raise TypeError(f"give a request or its fields, not both: {', '.join(facts)}")
+    return request
 
 
 def request_from(facts: Mapping[str, object]) -> Request:
@@ -215,19 +269,24 @@ def request_from(facts: Mapping[str, object]) -> Request:
     A request from plain values: fields of Request by name, everything else a declared input.
 
     True and False become yes and no, any iterable of capabilities a set, names of failed gates
-    (`gates=["tests"]`) failures.
+    (`gates=["tests"]`) failures, which come after those given as `failures`.
+
+    Raises:
+        RequestError: what should be one or more texts is something else.
     """
     fields: dict[str, object] = {k: v for k, v in facts.items() if k in _FIELDS and v is not None}
-    inputs = {k: _plain(v) for k, v in facts.items() if k not in _FIELDS | {"gates"} and v is not None}
+    inputs = {k: v for k, v in facts.items() if k not in _FIELDS | {"gates"} and v is not None}
     if "requires" in fields:
-        fields["requires"] = frozenset(_texts(fields["requires"]))
+        fields["requires"] = frozenset(_texts("requires", fields["requires"]))
     if "story_models" in fields:
-        fields["story_models"] = _texts(fields["story_models"])
-    if facts.get("gates"):
-        fields["failures"] = tuple(Failure(f"gate {gate}") for gate in _texts(facts["gates"]))
+        fields["story_models"] = _texts("story_models", fields["story_models"])
+    if facts.get("gates") is not None:
+        failed = (Failure(f"gate {gate}") for gate in _texts("gates", facts["gates"]))
+        fields["failures"] = (*fields.get("failures", ()), *failed)  # type: ignore[misc]
     given = fields.pop("inputs", {})
     merged = {**given, **inputs} if isinstance(given, Mapping) else inputs
-    return Request(**fields, inputs=merged)  # type: ignore[arg-type]  # values are checked by decide
+    plain = {name: _plain(value) for name, value in merged.items()}
+    return Request(**fields, inputs=plain)  # type: ignore[arg-type]  # values are checked by decide
 
 
 def _plain(value: object) -> object:
@@ -236,7 +295,9 @@ def _plain(value: object) -> object:
     return value
 
 
-def _texts(value: object) -> tuple[str, ...]:
+def _texts(name: str, value: object) -> tuple[str, ...]:
     if isinstance(value, str):
         return (value,)
-    return tuple(str(item) for item in value) if isinstance(value, Iterable) else ()
+    if not isinstance(value, Iterable):
+        raise RequestError((Problem(name, f"`{name}` is one or more texts, not `{value}`"),))
+    return tuple(str(item) for item in value)

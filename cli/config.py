@@ -49,8 +49,10 @@ def find_policy(here: Path) -> list[Path]:
             return [_short(found[0], here)]
         if found:
             names = ", ".join(path.name for path in found[:5])
-            raise click.UsageError(f"there are several policies here ({names}); say which")
-    raise click.UsageError("no policy was found here or above; say which")
+            raise click.UsageError(
+                f"there are several policies here ({names}); say which: --policy {found[0].name}"
+            )
+    raise click.UsageError("no policy was found here or above; say which: --policy FILE")
 
 
 def find_prd(here: Path) -> Path:

@@ -154,7 +154,7 @@ def hang(head: str, text: str) -> list[str]:
     """A head and its text; what doesn't fit on the line goes on below the text's start."""
     start = cells(head)
     room = width() - start
-    if room < 12 or cells(text) <= room or click.unstyle(text) != text:
+    if room < 20 or cells(text) <= room or click.unstyle(text) != text:
         return [head + text]
     first, *rest = textwrap.wrap(text, room, break_long_words=False, break_on_hyphens=False) or [""]
     return [head + first, *(" " * start + line for line in rest)]

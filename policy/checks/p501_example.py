@@ -37,6 +37,17 @@ from ...schemas.text import Span
 CODE = "P501"
 
 
+def no_request(span: Span, reason: str) -> Diagnostic:
+    """An example that describes no request, or one that can't be."""
+    return Diagnostic(
+        CODE,
+        Severity.ERROR,
+        f"this example is no request: {reason}",
+        span,
+        help="an example says every fact that has no default, and nothing that contradicts itself",
+    )
+
+
 def example_fails(span: Span, gives: Sequence[str], found: str, asked: str) -> Diagnostic:
     """An example whose chain doesn't start with what it says; `asked` is a command that shows why."""
     return Diagnostic(

@@ -75,7 +75,7 @@ FACTS = [
     "--complexity 7 --tier high",
     "--complexity 1.5 --domain law --private",
     "--complexity 1 --domain vision --input-tokens 60000",
-    "--complexity 1 --domain unheard-of --output-tokens 9000",
+    "--complexity 1 --domain law --output-tokens 9000",
     "--complexity 1 --input-tokens 900 --output-tokens 0",
     "--complexity 1 --gate 'type check=failed' --gate tests=failed:mid",
     "--complexity 3 --requires-vision --requires-json-mode --no-requires-vision",
