@@ -80,7 +80,7 @@ def _first(
             now = decide(table, trial.request, there)
         except RequestError:  # such as tokens beyond what can be: no change to offer
             continue
-        if (now.chain, now.outcome) != (was.chain, was.outcome):
+        if now.chain != was.chain:
             return Flip(trial.change, trial.options, now)
     return None
 
@@ -88,20 +88,31 @@ def _first(
 def _kinds(
     table: DecisionTable, request: Request, situation: Situation, was: Decision
 ) -> Iterator[Iterable[_Trial]]:
-    for fact in table.policy.facts.values():
-        if fact.kind is FactKind.NUMBER:
-            yield _numbers(table, request, fact, up=False)
-            yield _numbers(table, request, fact, up=True)
-        elif fact.kind is FactKind.SET:
-            yield _capabilities(request)
-        elif fact.name != "tier":
-            yield _texts(table, request, fact)
+    """The trials of each kind of change, what people ask about first in front."""
+    facts = table.policy.facts.values()
+    for fact in sorted(facts, key=lambda fact: fact.built_in and fact.name not in ("complexity", "domain")):
+        if fact.name not in _LAST:
+            yield from _fact_trials(table, request, fact)
     yield _clocks(table, request, situation)
     for budget in table.policy.budgets.values():
         yield _spends(table, request, situation, budget, up=False)
         yield _spends(table, request, situation, budget, up=True)
     yield _gates(table, request)
     yield _health(request, situation, was)
+    yield _capabilities(request)
+    for name in _LAST:
+        yield from _fact_trials(table, request, table.policy.facts[name])
+
+
+_LAST = ("attempt", "input_tokens", "output_tokens")
+
+
+def _fact_trials(table: DecisionTable, request: Request, fact: Fact) -> Iterator[Iterable[_Trial]]:
+    if fact.kind is FactKind.NUMBER:
+        yield _numbers(table, request, fact, up=False)
+        yield _numbers(table, request, fact, up=True)
+    elif fact.kind is not FactKind.SET and fact.name != "tier":
+        yield _texts(table, request, fact)
 
 
 def _conditions(table: DecisionTable) -> Iterator[Condition]:
