@@ -44,7 +44,15 @@ def explain(table: DecisionTable, request: Request, situation: Situation) -> Exp
 
 
 def reasons(explanation: Explanation) -> tuple[str, ...]:
-    """The explanation in a few sentences, most important first."""
+    """
+    The explanation in a few sentences, most important first.
+
+    They may quote the request; what isn't printable there is escaped.
+    """
+    return tuple(_printable(text) for text in _reasons(explanation))
+
+
+def _reasons(explanation: Explanation) -> tuple[str, ...]:
     decision = explanation.decision
     if not decision.chain:
         removed = [f"{v.model}: {v.reason}" for v in explanation.verdicts if not v.kept]
@@ -57,6 +65,10 @@ def reasons(explanation: Explanation) -> tuple[str, ...]:
         *layers,
         *explanation.notes,
     )
+
+
+def _printable(text: str) -> str:
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 # --- facts and chain ----------------------------------------------------------------------------

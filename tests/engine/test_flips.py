@@ -55,7 +55,7 @@ class Case:
 
     def flips_with(self, **changes: Any) -> bool:
         """
-        Whether other fields of the request or state flip the decision; a request error doesn't.
+        Whether other fields of the request or state give another chain; a request error doesn't.
         """
         request: Request = changed(self.request, **{k: v for k, v in changes.items() if k in REQUEST_FIELDS})
         state: State = changed(self.state, **{k: v for k, v in changes.items() if k not in REQUEST_FIELDS})
@@ -63,7 +63,7 @@ class Case:
             now = decide(self.table, request, observe(self.table, state))
         except RequestError:
             return False
-        return (now.chain, now.outcome) != (self.was.chain, self.was.outcome)
+        return now.chain != self.was.chain
 
     def announced(self, *names: str) -> list[str]:
         """
@@ -155,7 +155,7 @@ def nusd(case: Case, budget: str, text: str) -> int:
 
 def test_every_flip_gives_what_it_says() -> None:
     """
-    The request and state that the options make give the decision announced, which isn't the present one.
+    The request and state that the options make give the decision announced, with another chain.
     """
     told = 0
     for case in cases("true", PAIRS // 800):
@@ -165,7 +165,7 @@ def test_every_flip_gives_what_it_says() -> None:
             told += 1
 
             assert flip.decision == now, f"{flip}\n{case}"
-            assert (case.was.outcome, case.was.chain) != (now.outcome, now.chain)
+            assert case.was.chain != now.chain
             assert flip.change.strip()
 
     assert told > PAIRS // 1000
