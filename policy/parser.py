@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from copy import copy
 from dataclasses import dataclass
 from functools import lru_cache
@@ -44,7 +44,7 @@ STARTERS = frozenset(
 DECLARES = frozenset({"model", "tier", "input", "window", "budget", "domain"})
 """Statements whose name others refer to."""
 
-MAX_WORDS = 50_000
+MAX_WORDS = 40_000
 """Words, signs and texts of one file; a large policy has one for each six letters."""
 
 MAX_ERRORS = 50
@@ -91,6 +91,48 @@ def parse(source: Source) -> Parsed:
         at = _next_statement(tokens, run)
     found = (*reader.diagnostics, *errors)
     return Parsed(tuple(statements), found, frozenset(broken), whole=len(errors) < MAX_ERRORS)
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """
+    A part of a statement that is written elsewhere than in .policy text.
+
+    `kind` is "words" (to be read as .policy text is), "name" (one name as it is) or "text" (as if
+    it stood in quotes). `places` has the offset in the source of each character, and of the end.
+    """
+
+    kind: str
+    text: str
+    places: range | tuple[int, ...]
+
+
+def parse_pieces(source: Source, statements: Iterable[list[Piece]]) -> Parsed:
+    """Parse statements that are put together of pieces of a source in another notation."""
+    reader = _Reader(source.name)
+    read: list[doc.Statement] = []
+    errors: list[Diagnostic] = []
+    broken: set[tuple[str, str]] = set()
+    for pieces in statements:
+        tokens = [token for piece in pieces for token in _tokens_of(piece)]
+        run = _run(tokens, 0)
+        read += [reader.statement(tree) for tree in run.trees]
+        if run.failed_at is not None and len(errors) < MAX_ERRORS:
+            errors.append(_explain(source, tokens, run))
+            broken |= _would_declare(tokens[:2])
+    return Parsed(tuple(read), (*reader.diagnostics, *errors), frozenset(broken))
+
+
+def _tokens_of(piece: Piece) -> Iterator[Token]:
+    """The tokens of a piece, at their places in the source; all on one line, as it were."""
+    if piece.kind == "words":
+        found = [(t.type, str(t), t.start_pos or 0, t.end_pos or 0) for t in _lex(piece.text)]
+    else:
+        name = piece.kind == "name"
+        found = [("NAME" if name else "STRING", piece.text if name else f'"{piece.text}"', 0, len(piece.text))]
+    for kind, text, start, end in found:
+        last = piece.places[max(end - 1, 0)] if end else piece.places[0]
+        yield Token(kind, text, start_pos=piece.places[start], end_pos=last + 1, line=1, column=1)
 
 
 def grammar_text() -> str:

@@ -44,7 +44,7 @@ def told(checked: Checked) -> list[tuple[int, str, str]]:
 
 def expected_in(text: str) -> list[tuple[int, str, str]]:
     """
-    Return what the comments say: `# error[P203]: …` is about its own line, `# ^ error[…]` about the one above.
+    Return what the comments say: `# error[P203]: …` of its own line, `# ^ error[…]` of the one above.
     """
     return [
         (number - bool(match[1]), match[2], match[3])
