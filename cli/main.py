@@ -16,6 +16,7 @@ VERBS = {
     "validate": "Check a policy: all problems, each with its place and its mend.",
     "explain": "Say which models answer a request or story, why, and what would change it.",
     "select": "Choose the models for a request: the chain, its cost, its reason.",
+    "plan": "Plan a PRD: each story's model and cost, the sums, and what they do to the budgets.",
     "list": "List the models of a policy.",
     "fallback-chain": "Show what is tried after a model fails.",
     "table": "Show a policy as a table: who serves which complexity and capability.",
