@@ -8,8 +8,9 @@ both times.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from itertools import chain
 from zoneinfo import ZoneInfo
 
@@ -109,7 +110,8 @@ def _boundaries(
     for day, moments in _day_by_day(windows, zone, after, days, repeat):
         # INVARIANT: clocks are less than a day off UTC, so no moment of this day or a later one lies before
         # yesterday's date in UTC. Days do overlap: where clocks go back over midnight, or skip it.
-        ripe = {moment for moment in waiting if moment < (day - _DAY).replace(tzinfo=UTC)}
+        yesterday = (day - _DAY).replace(tzinfo=UTC)
+        ripe = {moment for moment in waiting if moment < yesterday}
         yield from sorted(ripe)
         waiting = (waiting - ripe) | {moment for moment in moments if moment > after}
     yield from sorted(waiting)
@@ -126,29 +128,49 @@ def _day_by_day(
         return
     known: set[tuple[int, ...]] = set()
     local = after.astimezone(zone)
-    # From yesterday on, which isn't over where clocks go back over midnight.
-    first = datetime(local.year, local.month, local.day) - _DAY
-    for day in (first + n * _DAY for n in range(days + 2)):
+    today = datetime(local.year, local.month, local.day)
+    # Where clocks go back over midnight, yesterday isn't over.
+    first = 0 if _is_quiet(today, zone) else -1
+    for day in (today + n * _DAY for n in range(first, days + 1)):
         running = [cron for cron in crons if _cron_day(cron, day)]
         kind = (day.weekday(), *(cron in running for cron in crons))
         if kind in known:
             continue
-        turns = set(_clock_changes(day, zone))
         minutes = weekly.union({0}, *(crons[cron] for cron in running))
-        moments = {_instant(day, minute, zone, fold) for minute in minutes for fold in (0, 1)} | turns
+        quiet = _is_quiet(day, zone)
+        moments = _quiet_moments(day, minutes, zone) if quiet else _moments(day, minutes, zone)
         yield day, moments
-        # A whole day has all that its kind can have. Where clocks change at midnight, they change yesterday.
-        whole = min(moments) > after and not turns and not any(_clock_changes(day - _DAY, zone))
-        if whole and not repeat:
+        # A day that is seen as a whole has all that its kind can have.
+        if quiet and min(moments) > after and not repeat:
             known.add(kind)
         if len(known) == 7 and not crons:
             return
 
 
-def _cron_edges(cron: Cron) -> set[int]:
+@lru_cache(maxsize=256)
+def _cron_edges(cron: Cron) -> frozenset[int]:
     """The minutes of a matching day on which a run of matching minutes starts or has just ended."""
     matching = {h * 60 + m for h in cron.hours for m in cron.minutes}
-    return matching ^ {m + 1 for m in matching}
+    return frozenset(matching ^ {m + 1 for m in matching})
+
+
+def _is_quiet(day: datetime, zone: ZoneInfo) -> bool:
+    """Whether clocks change neither on a local day nor on the day before or after."""
+    before, after = (moment.replace(tzinfo=zone).utcoffset() for moment in (day - _DAY, day + 2 * _DAY))
+    return before == after
+
+
+def _quiet_moments(day: datetime, minutes: Iterable[int], zone: ZoneInfo) -> set[datetime]:
+    """What `_moments` gives for a quiet day, without a look at the clock for each."""
+    midnight = _instant(day, 0, zone, 0)
+    return {midnight + minute * _MINUTE for minute in minutes}
+
+
+def _moments(day: datetime, minutes: Iterable[int], zone: ZoneInfo) -> set[datetime]:
+    """The moments at which a local clock shows some minutes of a day, and those at which it changes."""
+    return {_instant(day, minute, zone, fold) for minute in minutes for fold in (0, 1)}.union(
+        _clock_changes(day, zone)
+    )
 
 
 def _instant(day: datetime, minute: int, zone: ZoneInfo, fold: int) -> datetime:
