@@ -232,9 +232,7 @@ def test_contradictory_conditions_are_told(text: str) -> None:
     """
     found = failures(f"{HEAD}\nexample {text} gives small")
 
-    assert ["this example is no request: no value satisfies all its conditions"] == [
-        d.message for d in found
-    ]
+    assert ["this example is no request: no value satisfies all its conditions"] == [d.message for d in found]
 
 
 def failures(text: str) -> list[Diagnostic]:
