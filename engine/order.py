@@ -98,7 +98,8 @@ class _Ordering:
 
     def _unknown(self, story: Story, name: str) -> None:
         self.unknown += 1
-        help_text = did_you_mean(name, self.paths) if self.unknown <= MOST_SUGGESTIONS else None
+        others = (known for known in self.paths if known != story.id)
+        help_text = did_you_mean(name, others) if self.unknown <= MOST_SUGGESTIONS else None
         text = f"`{shown(story.id)}` depends on `{shown(name)}`, which isn't in this PRD"
         self._tell(story, text, help_text)
 
