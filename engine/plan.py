@@ -63,7 +63,7 @@ def plan(
     return _summed(
         planner,
         rows,
-        finished=tuple(s.id for s in family(ordered.stories) if s.passes and s.place not in planned),
+        finished=tuple(s.id for s in family(prd.stories) if s.passes and s.place not in planned),
         problems=(*prd.problems, *ordered.problems, *planner.remarks()),
     )
 
