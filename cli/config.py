@@ -17,7 +17,7 @@ from ..policy.names import did_you_mean
 KNOWN = ("policy", "prd", "color")
 COLORS = ("auto", "always", "never")
 
-POLICY_NAMES = ("policyctl.policy",)
+POLICY_NAMES = ("policyctl.policy", "policyctl.yaml", "policyctl.yml")
 PRD_NAMES = ("prd.json",)
 
 

@@ -33,7 +33,7 @@ _NO = {"no", "false", "0", "off"}
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
-class Tokens(click.ParamType):
+class Tokens(click.ParamType[int]):
     """A number of tokens, as the language writes it: 2000, 10k, 1M."""
 
     name = "tokens"

@@ -7,10 +7,12 @@ leaves the folder of the policy, by `..` or by a symbolic link.
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 MAX_FILE_BYTES = 256 * 1024
 MAX_INCLUDE_LETTERS = 1024
@@ -26,8 +28,6 @@ class Unreadable:
 
 def read_text(path: Path) -> str | Unreadable:
     """The text of a regular file of at most MAX_FILE_BYTES, without its byte order mark."""
-    if path.suffix in (".yaml", ".yml", ".json"):
-        return Unreadable(f"this version reads .policy files, not {path.suffix}")
     data = _read_bytes(path)
     if isinstance(data, Unreadable):
         return data
@@ -36,6 +36,13 @@ def read_text(path: Path) -> str | Unreadable:
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         return Unreadable(f"it isn't UTF-8 text (line {line})")
+
+
+def published_schema(name: str) -> dict[str, Any]:
+    """A JSON Schema that is shipped with the package."""
+    path = Path(__file__).parent.parent / "schemas" / f"{name}.schema.json"
+    schema: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return schema
 
 
 def _read_bytes(path: Path) -> bytes | Unreadable:

@@ -17,6 +17,7 @@ from .checks.p108_after_end import after_end
 from .files import MAX_FILE_BYTES, Unreadable, read_text, real_path, resolve_include
 from .hygiene import clean
 from .parser import parse
+from .yaml_surface import YAML_ENDINGS, parse_yaml
 
 MAX_ALL_BYTES = 1024 * 1024
 MAX_FILES = 200
@@ -98,7 +99,7 @@ class _Loader:
     def text(self, source: Source, path: Path | None) -> None:
         source, unclean = clean(source)
         self.sources.append(source)
-        parsed = parse(source)
+        parsed = parse_yaml(source) if source.name.endswith(YAML_ENDINGS) else parse(source)
         self.diagnostics += [*unclean, *parsed.diagnostics]
         self.broken |= parsed.broken
         self.incomplete |= not parsed.whole

@@ -129,7 +129,9 @@ def _tokens_of(piece: Piece) -> Iterator[Token]:
         found = [(t.type, str(t), t.start_pos or 0, t.end_pos or 0) for t in _lex(piece.text)]
     else:
         name = piece.kind == "name"
-        found = [("NAME" if name else "STRING", piece.text if name else f'"{piece.text}"', 0, len(piece.text))]
+        found = [
+            ("NAME" if name else "STRING", piece.text if name else f'"{piece.text}"', 0, len(piece.text))
+        ]
     for kind, text, start, end in found:
         last = piece.places[max(end - 1, 0)] if end else piece.places[0]
         yield Token(kind, text, start_pos=piece.places[start], end_pos=last + 1, line=1, column=1)

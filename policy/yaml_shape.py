@@ -1,0 +1,119 @@
+"""Nodes against the published JSON Schema: keys that don't exist, are missing, or hold another kind."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from ..schemas.diagnostics import Diagnostic
+from ..schemas.text import Span
+from .checks.p110_shape import missing_key, one_of_these, unknown_key, wrong_kind
+from .files import published_schema
+from .yaml import Mapping, Node, Scalar, Sequence
+
+_NUMBER = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?")
+_CONSTANTS = {"": None, "~": None, "null": None, "true": True, "false": False}
+
+CHANNELS = ("log", "email", "slack", "webhook")
+LIMITS = ("never_use", "only_use", "refuse_when")
+
+
+def check_shape(root: Node) -> Iterator[Diagnostic]:
+    """Everything in which a document doesn't fit the schema, each finding at the node that it is about."""
+    # Imported here: only YAML policies need it, and it takes a while.
+    from jsonschema import Draft202012Validator
+
+    validator = Draft202012Validator(published_schema("policy"))
+    for error in validator.iter_errors(plain(root)):
+        node = _at(root, list(error.absolute_path))
+        yield from _findings(node, error)
+    if isinstance(root, Mapping):
+        yield from _choices(root)
+
+
+def plain(node: Node) -> Any:
+    """A node as the value that a YAML 1.2 reader makes of it."""
+    if isinstance(node, Sequence):
+        return [plain(item) for item in node.items]
+    if isinstance(node, Mapping):
+        return {key.text: plain(value) for key, value in node.pairs}
+    if node.quoted:
+        return node.text
+    if node.text in _CONSTANTS:
+        return _CONSTANTS[node.text]
+    if len(node.text) <= 20 and _NUMBER.fullmatch(node.text):
+        return float(node.text) if any(c in node.text for c in ".eE") else int(node.text)
+    return node.text
+
+
+def _at(node: Node, path: list[str | int]) -> Node:
+    for step in path:
+        if isinstance(node, Sequence) and isinstance(step, int):
+            node = node.items[step]
+        elif isinstance(node, Mapping):
+            node = node.get(str(step)) or node
+    return node
+
+
+def _findings(node: Node, error: Any) -> Iterator[Diagnostic]:
+    """One error of the validator as findings in words."""
+    if error.validator == "additionalProperties" and isinstance(node, Mapping):
+        known = list(error.schema.get("properties", {}))
+        for key, _ in node.pairs:
+            if key.text not in known:
+                yield unknown_key(key.span, key.text, known)
+    elif error.validator == "required" and isinstance(node, Mapping):
+        present = {key.text for key, _ in node.pairs}
+        missing = [name for name in error.validator_value if name not in present]
+        yield missing_key(_first(node), missing[0], error.schema.get("description", ""))
+    else:
+        yield wrong_kind(_first(node), _kind(error), error.schema.get("description", ""))
+
+
+def _kind(error: Any) -> str:
+    """What a validator found wanting, in a user's words."""
+    if error.validator == "type":
+        kinds = error.validator_value if isinstance(error.validator_value, list) else [error.validator_value]
+        return " or ".join(_KINDS[str(kind)] for kind in kinds)
+    if error.validator in ("minimum", "maximum"):
+        return "a number in its range"
+    return "something that isn't empty"
+
+
+_KINDS = {
+    "string": "a text",
+    "array": "a list",
+    "object": "a map",
+    "number": "a number",
+    "integer": "a whole number",
+    "boolean": "true or false",
+    "null": "nothing",
+}
+
+
+def _choices(root: Mapping) -> Iterator[Diagnostic]:
+    """Where just one of several keys must be there."""
+    limits, alerts, tiers = (root.get(name) for name in ("limits", "alerts", "tiers"))
+    for item in limits.items if isinstance(limits, Sequence) else ():
+        yield from _just_one(item, LIMITS)
+    for _, item in alerts.pairs if isinstance(alerts, Mapping) else ():
+        yield from _just_one(item, CHANNELS)
+    for _, item in tiers.pairs if isinstance(tiers, Mapping) else ():
+        yield from _just_one(item, ("from", "above"))
+
+
+def _just_one(node: Node, keys: tuple[str, ...]) -> Iterator[Diagnostic]:
+    if isinstance(node, Mapping) and sum(node.get(key) is not None for key in keys) != 1:
+        yield one_of_these(_first(node), keys)
+
+
+def _first(node: Node) -> Span:
+    """A short place for a node: its first key, or itself."""
+    if isinstance(node, Mapping) and node.pairs:
+        return node.pairs[0][0].span
+    return (
+        node.span
+        if isinstance(node, Scalar)
+        else Span(node.span.source, node.span.start, node.span.start + 1)
+    )
