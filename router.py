@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 
 from .engine.compile import compile_policy
@@ -32,6 +33,9 @@ from .schemas.request import Failure, Request, Spend, State
 from .schemas.text import Source
 
 PolicyPath = str | Path
+
+MOST_FAILING = 20
+"""Failing examples told in one run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +82,8 @@ def validate_text(text: str, name: str = "policy") -> Checked:
 def _with_examples(checked: Checked, files: tuple[str, ...]) -> Checked:
     if checked.policy is None:
         return checked
-    failing = tuple(failing_examples(compile_policy(checked.policy), files))
+    # Bounded: a policy of nothing but failing examples is told by its first ones.
+    failing = tuple(islice(failing_examples(compile_policy(checked.policy), files), MOST_FAILING))
     report = Report(checked.report.sources, (*checked.report.diagnostics, *failing))
     return Checked(report, checked.policy)
 

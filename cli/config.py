@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Iterator, Mapping
+from io import StringIO
 from pathlib import Path
 
 import click
@@ -16,6 +17,9 @@ from ..policy.names import did_you_mean
 
 KNOWN = ("policy", "prd", "color")
 COLORS = ("auto", "always", "never")
+
+MAX_BYTES = 64 * 1024
+"""What a configuration file, a `.env` or a HEAD file may have at most."""
 
 POLICY_NAMES = ("policyctl.policy", "policyctl.yaml", "policyctl.yml")
 PRD_NAMES = ("prd.json",)
@@ -92,10 +96,9 @@ def environment(here: Path) -> Mapping[str, str]:
         if (folder / ".env").is_file():
             from dotenv import dotenv_values
 
-            values = {
-                k: v for k, v in dotenv_values(folder / ".env", interpolate=False).items() if v is not None
-            }
-            return {**values, **os.environ}
+            stream = StringIO(_text(folder / ".env"))
+            values = dotenv_values(stream=stream, interpolate=False)
+            return {**{k: v for k, v in values.items() if v is not None}, **os.environ}
     return os.environ
 
 
@@ -127,9 +130,27 @@ def _table(folder: Path) -> Mapping[str, object] | None:
 
 def _read(path: Path) -> dict[str, object]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        return tomllib.loads(_text(path))
+    except (RecursionError, tomllib.TOMLDecodeError) as error:
         raise click.UsageError(f"{path} can't be read: {error}") from error
+
+
+def _text(path: Path) -> str:
+    """
+    The text of a small file beside the policy.
+
+    Raises:
+        click.UsageError: it can't be read, is too large, or is no text.
+    """
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+        if len(data) > MAX_BYTES:
+            raise click.UsageError(f"{path} is larger than {MAX_BYTES // 1024} KiB")
+        return data.decode("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it isn't UTF-8 text"
+        raise click.UsageError(f"{path} can't be read: {reason}") from error
 
 
 def _checked(table: dict[str, object], path: Path) -> dict[str, object]:
@@ -150,9 +171,9 @@ def git_branch(here: Path) -> str:
     for folder in (here, *here.parents):
         git = folder / ".git"
         if git.is_file():  # a worktree: the file names the real folder
-            git = folder / git.read_text(encoding="utf-8").removeprefix("gitdir:").strip()
+            git = folder / _text(git).removeprefix("gitdir:").strip()
         head = git / "HEAD"
         if head.is_file():
-            text = head.read_text(encoding="utf-8").strip()
+            text = _text(head).strip()
             return text.removeprefix("ref: refs/heads/") if text.startswith("ref: ") else ""
     raise click.UsageError("--branch @git: this is no git checkout")

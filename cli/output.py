@@ -23,13 +23,21 @@ _UNSAFE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\uffff]"
 )
 
+LONGEST = 2000
+"""Characters of one text that are shown."""
+
 NARROWEST, WIDEST, PIPED = 60, 120, 80
 
 _color: bool | None = None
 
 
 def safe(text: str) -> str:
-    """Text from a file, a PRD or the command line, with what a terminal would act on made visible."""
+    """
+    Text from a file, a PRD or the command line, with what a terminal would act on made visible.
+
+    What is longer than anyone reads is cut.
+    """
+    text = text if len(text) <= LONGEST else text[:LONGEST] + "…"
     return _UNSAFE.sub(lambda match: match.group().encode("unicode_escape").decode(), text)
 
 

@@ -40,6 +40,7 @@ MAX_DEPTH = 100
 MAX_STORIES = 10_000
 MAX_PROBLEMS = 1_000
 MAX_TOKENS = 10**12
+MAX_NAMES = 50  # models or capabilities of one story
 MAX_PARENT = 200  # characters of an id that the made-up ids of its subtasks repeat
 
 STORIES_KEYS = ("userstories", "stories")
@@ -351,7 +352,7 @@ def _story(fields: _Fields, number: int, parent: str | None) -> Story:
         kind=fields.text(*KIND_KEYS),
         skill=fields.text("skill"),
         tier=fields.text("tier"),
-        models=fields.texts(*MODEL_KEYS),
+        models=fields.few(fields.texts(*MODEL_KEYS), "model"),
         input_tokens=input_tokens,
         output_tokens=output_tokens,
         depends_on=fields.texts(*DEPENDENCY_KEYS),
@@ -387,7 +388,7 @@ def _requires(fields: _Fields) -> frozenset[str]:
             required.add("tools")
     for _, key, _ in given(fields.index, ("requires",)):
         fields.odd(key, f"`{key}` means nothing here", "write `required_capabilities` or `dependencies`")
-    return frozenset(required)
+    return frozenset(fields.few(tuple(sorted(required)), "capability"))
 
 
 def _capability(fields: _Fields, key: str, name: str) -> str:
@@ -525,6 +526,14 @@ class _Fields:
         for _, key, value in given(self.index, names):
             found.extend(self._items(key, value))
         return tuple(dict.fromkeys(filter(None, found)))
+
+    def few(self, names: tuple[str, ...], kind: str) -> tuple[str, ...]:
+        """The first of some names; more of them than anyone means are odd."""
+        if len(names) > MAX_NAMES:
+            self.odd(
+                kind, f"the story names {len(names):,}, which are too many", f"the first {MAX_NAMES} count"
+            )
+        return names[:MAX_NAMES]
 
     def _items(self, key: str, value: object) -> Iterator[str]:
         if isinstance(value, str):

@@ -1143,3 +1143,30 @@ def test_the_format_version_is_one(loop: Path) -> None:
     assert {diagnostics.FORMAT_VERSION} == {
         call(*line.split(), at=loop).json["format_version"] for line in words
     }
+
+
+@pytest.mark.parametrize("name", [".env", "policyctl.toml", "pyproject.toml"])
+@pytest.mark.parametrize(("data", "words"), [(b"\xff\xfe=", "isn't UTF-8"), (b"#" * 70_000, "larger than")])
+def test_odd_files_beside_the_policy_are_named(loop: Path, name: str, data: bytes, words: str) -> None:
+    """
+    A settings file that is no text, or far too large, is one error line that names it.
+    """
+    (loop / name).write_bytes(data)
+    ran = call("select", "--complexity", "1", at=loop)
+
+    assert 2 == ran.code
+    assert name in ran.err
+    assert words in ran.err
+
+
+def test_a_story_of_too_many_names_is_cut(loop: Path) -> None:
+    """
+    A story that names thousands of models is told with the first of them, and quickly read.
+    """
+    names = [f"model-{number}" for number in range(20_000)]
+    story = {"id": "G-1", "complexity": 1, "title": "x" * 100_000, "preferred_provider": names}
+    prd = write(loop, "many.json", json.dumps({"stories": [story]}))
+    ran = call("explain", "--story", "G-1", "--prd", str(prd), at=loop)
+
+    assert 0 == ran.code
+    assert len(ran.out) + len(ran.err) < 30_000

@@ -21,7 +21,7 @@ from policyctl.cli.output import cells
 from policyctl.cli.planning import Money, cut, places_for, spread
 from policyctl.cli.verbs.plan import COLUMNS
 
-from .command import MONDAY_10, Ran, call
+from .command import CHECKOUT, MONDAY_10, Ran, call, copy_of_loop
 
 SCHEMA: dict[str, Any] = json.loads(
     (Path(policyctl.__file__).parent / "schemas" / "plan.schema.json").read_text(encoding="utf-8")
@@ -224,6 +224,16 @@ def test_the_rows_shown_add_up_to_the_total_shown(shop: Path, line: str, columns
         assert Decimal(100) == sum(shares)
     else:
         assert delegated == sum(money(found[0]) for found in delegating)
+
+
+def test_the_page_of_the_docs(tmp_path: Path) -> None:
+    """
+    What docs/cli.md shows is what the example gives.
+    """
+    text = (CHECKOUT / "docs" / "cli.md").read_text(encoding="utf-8")
+    shown = text.partition(f"$ policyctl plan --at {MONDAY_10}\n")[2].partition("```")[0]
+
+    assert shown == planned(copy_of_loop(tmp_path)).out
 
 
 def test_stories_that_pass_are_named(shop: Path) -> None:
