@@ -297,7 +297,7 @@ def test_the_kept_situation_never_gives_a_stale_answer() -> None:
     """
     rng = seeded("face")
     kept: list[bool] = []
-    for _ in range(max(PAIRS // 4_000, 5)):
+    for _ in range(max(PAIRS // 6_000, 5)):
         calls = Calls(rng)
         for _ in range(40):
             asked = next(calls)

@@ -32,7 +32,7 @@ from ..reference.generate import describe, random_policy, random_request, random
 # Read before the tests run: they see no variable of policyctl.
 PAIRS = int(os.environ.get("POLICYCTL_PAIRS", "100000"))
 CASES = PAIRS // 5
-CLOSELY = PAIRS // 40
+CLOSELY = PAIRS // 60
 """How many cases the slower checks look at."""
 
 
