@@ -341,13 +341,15 @@ def test_many_threads_get_the_answers_of_one() -> None:
     rng = seeded("threads")
     engine = Engine.from_text(TEXT.replace("*/20 * * * *", "* 8-11 * * *"))
     calls = Calls(rng)
-    asked = [next(calls) for _ in range(500)]
+    moments = [next(calls) for _ in range(100)]
+    asked = [{**moment, "complexity": n} for moment in moments for n in (0, 3, 5, 6, 9)]
     expected = [engine.decide(**one) for one in asked]
     times = max(PAIRS // 25_000, 1)
 
     def work(number: int) -> list[int]:
-        order = list(range(len(asked))) * times
-        seeded(f"thread {number}").shuffle(order)
+        starts = list(range(0, len(asked), 5)) * times
+        seeded(f"thread {number}").shuffle(starts)
+        order = [start + n for start in starts for n in range(5)]
         return [i for i in order if expected[i] != engine.decide(**asked[i])]
 
     with ThreadPoolExecutor(THREADS) as pool:
