@@ -245,11 +245,11 @@ def test_a_closed_stream_is_no_crash(loop: Path, closed: str) -> None:
     assert (0, b"") == (done.returncode, done.stderr)
 
 
-def test_notes_go_to_stderr(loop: Path) -> None:
+def test_notes_go_to_stderr(loop: Path, tmp_path: Path) -> None:
     """
     A remark beside the answer stands on stderr, so that stdout can be read by a program.
     """
-    prd = write(loop, "garden.json", '{"stories": [{"id": "G-1", "complexity": 4, "domain": "gardening"}]}')
+    prd = write(tmp_path, "garden.json", '{"stories": [{"id": "G-1", "complexity": 4, "domain": "gardening"}]}')
     ran = call("select", "--story", "G-1", "--prd", str(prd), at=loop)
 
     assert 0 == ran.code
@@ -514,11 +514,11 @@ def test_an_unknown_domain_is_asked_back(loop: Path) -> None:
     assert (2, "error: unknown domain `vison`\n  help: did you mean `vision`?\n") == (ran.code, ran.err)
 
 
-def test_a_story_that_can_not_be_is_named(loop: Path) -> None:
+def test_a_story_that_can_not_be_is_named(loop: Path, tmp_path: Path) -> None:
     """
     Where a story's own values can't be, the error says which story it is.
     """
-    prd = write(loop, "odd.json", '{"stories": [{"id": "G-1", "complexity": 4, "tier": "huge"}]}')
+    prd = write(tmp_path, "odd.json", '{"stories": [{"id": "G-1", "complexity": 4, "tier": "huge"}]}')
     ran = call("explain", "--story", "G-1", "--prd", str(prd), at=loop)
 
     assert 2 == ran.code
@@ -1147,25 +1147,26 @@ def test_the_format_version_is_one(loop: Path) -> None:
 
 @pytest.mark.parametrize("name", [".env", "policyctl.toml", "pyproject.toml"])
 @pytest.mark.parametrize(("data", "words"), [(b"\xff\xfe=", "isn't UTF-8"), (b"#" * 70_000, "larger than")])
-def test_odd_files_beside_the_policy_are_named(loop: Path, name: str, data: bytes, words: str) -> None:
+def test_odd_files_beside_the_policy_are_named(here: Path, name: str, data: bytes, words: str) -> None:
     """
     A settings file that is no text, or far too large, is one error line that names it.
     """
-    (loop / name).write_bytes(data)
-    ran = call("select", "--complexity", "1", at=loop)
+    write(here, "one.policy", policy_named("one"))
+    (here / name).write_bytes(data)
+    ran = call("select", "--complexity", "1", at=here)
 
     assert 2 == ran.code
     assert name in ran.err
     assert words in ran.err
 
 
-def test_a_story_of_too_many_names_is_cut(loop: Path) -> None:
+def test_a_story_of_too_many_names_is_cut(loop: Path, tmp_path: Path) -> None:
     """
     A story that names thousands of models is told with the first of them, and quickly read.
     """
     names = [f"model-{number}" for number in range(20_000)]
     story = {"id": "G-1", "complexity": 1, "title": "x" * 100_000, "preferred_provider": names}
-    prd = write(loop, "many.json", json.dumps({"stories": [story]}))
+    prd = write(tmp_path, "many.json", json.dumps({"stories": [story]}))
     ran = call("explain", "--story", "G-1", "--prd", str(prd), at=loop)
 
     assert 0 == ran.code
