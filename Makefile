@@ -108,7 +108,7 @@ bench: $(STAMPS)/wheel ## benchmarks
 	@$(BIN)/pytest -q tests/benchmarks
 
 soak: $(STAMPS)/wheel ## the property tests, ten times as long
-	@POLICYCTL_PAIRS=1000000 $(BIN)/pytest -q -n auto -p no:benchmark tests/property
+	@POLICYCTL_PAIRS=1000000 $(BIN)/pytest -q -n auto -p no:benchmark tests/property tests/policy/test_hostile.py tests/engine
 
 # --- upkeep --------------------------------------------------------------------------------------------
 

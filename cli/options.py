@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal, InvalidOperation
+from decimal import ROUND_CEILING, Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
@@ -33,7 +33,7 @@ _NO = {"no", "false", "0", "off"}
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
-class Tokens(click.ParamType[int]):
+class Tokens(click.ParamType):  # type: ignore[type-arg]  # click before 8.5 takes no argument
     """A number of tokens, as the language writes it: 2000, 10k, 1M."""
 
     name = "tokens"
@@ -517,7 +517,8 @@ def _spend(engine: Engine, text: str) -> tuple[str, Spend]:
     if not value.is_finite() or value < 0 or value > 10**9:
         raise click.UsageError(f"--spend {text}: `{amount}` is no amount; write 80% or 400")
     nusd = value * budgets[name].limit_nusd / 100 if amount.endswith("%") else value * NANO
-    return name, Spend(int(nusd))
+    # Up: a share that is said must reach the level of that share.
+    return name, Spend(int(nusd.to_integral_value(ROUND_CEILING)))
 
 
 _FIRST_YEAR, _LAST_YEAR = 1970, 2999

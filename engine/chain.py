@@ -288,9 +288,7 @@ class _Walk:
         removal = self.removal(key)
         if removal is not None:
             self.drop(key, source, removal)
-        elif key in self.chain:
-            self.drop(key, source, "in the chain already")
-        else:
+        elif key not in self.chain:
             self.chain.append(key)
             self.verdicts.append(Verdict(key, source, True, why))
         return removal is None
@@ -384,17 +382,18 @@ class _Walk:
         """The lowest tier from the ceiling up in which somebody is able; the ceiling if there is none."""
         tiers = self.table.policy.tiers
         top = max(ceiling.base, ceiling.tier) if ceiling.downgraded else len(tiers) - 1
-        for tier in range(ceiling.tier, top + 1):
-            if any(self.unable(key) is None for key in tiers[tier].models):
-                if tier != ceiling.tier:
-                    text = f"nobody in {tiers[ceiling.tier].name} is able: up to {tiers[tier].name}"
-                    layers.append(Layer("climb", text))
+        for number_ in range(ceiling.tier, top + 1):
+            if any(self.unable(key) is None for key in tiers[number_].models):
                 break
-            for key in tiers[tier].models:
-                self.drop(key, f"tier {tiers[tier].name}", self.removal(key) or "")
         else:
             return ceiling.tier
-        return tier
+        for passed in tiers[ceiling.tier : number_]:
+            for key in passed.models:
+                self.drop(key, f"tier {passed.name}", self.removal(key) or "")
+        if number_ != ceiling.tier:
+            text = f"nobody in {tiers[ceiling.tier].name} is able: up to {tiers[number_].name}"
+            layers.append(Layer("climb", text))
+        return number_
 
     def _by_cost(self, keys: Iterable[str]) -> list[str]:
         models = self.table.policy.models

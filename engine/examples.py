@@ -28,7 +28,7 @@ from ..schemas.request import Request, Spend, State
 from .compile import alternatives
 from .conditions import FactCondition, FactValue, budget_holds, fact_holds
 from .decide import decide, observe
-from .facts import option
+from .facts import said
 from .flips import amounts_around, bound_nusd, numbers_around, spent_words, with_fact
 from .table import DecisionTable
 from .windows import first_times
@@ -116,9 +116,8 @@ def _reads_clock(table: DecisionTable) -> bool:
 
 def _options(fact: Fact, value: str | float) -> tuple[str, ...]:
     text = value if isinstance(value, str) else number(value)
-    if text.startswith("-"):
-        return (f"{option(fact.name)}={text}",)
-    return (option(fact.name), text)
+    word, value_ = said(fact, text)
+    return (f"{word}={value_}",) if value_.startswith("-") else (word, value_)
 
 
 def _written(moment: datetime) -> str:

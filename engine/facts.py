@@ -156,6 +156,20 @@ def option(name: str) -> str:
     return "--" + name.replace("_", "-")
 
 
+OPTIONS = frozenset(
+    "policy story prd preferred requires input at spend down gate available why-not json csv color help by "
+    "all fail-over".split()
+)
+"""Options of the command that are no facts; an input of such a name is given by --input NAME=VALUE."""
+
+
+def said(fact: Fact, text: str) -> tuple[str, str]:
+    """An option of the command and its value, which give a fact a value."""
+    if not fact.built_in and option(fact.name)[2:] in OPTIONS:
+        return "--input", f"{fact.name}={text}"
+    return option(fact.name), text
+
+
 def example(fact: Fact) -> str:
     """Some value that the fact may have, for a help line."""
     if fact.kind is FactKind.NUMBER:

@@ -32,7 +32,7 @@ from ..schemas.policy import (
 from ..schemas.request import Failure, Request, State
 from .compile import alternatives
 from .decide import decide, observe
-from .facts import facts_of, option
+from .facts import facts_of, said
 from .situation import Situation, spend_of
 from .table import DecisionTable
 from .windows import first_times
@@ -134,10 +134,10 @@ def with_fact(request: Request, name: str, value: str | float) -> Request:
     return replace(request, inputs={**request.inputs, name: value})
 
 
-def _trial(request: Request, name: str, value: str | float) -> _Trial:
+def _trial(request: Request, fact: Fact, value: str | float) -> _Trial:
     text = value if isinstance(value, str) else number(value)
-    words = f"{name.replace('_', ' ')} {text}" if text else f"no {name}"
-    return _Trial(words, (option(name), text), with_fact(request, name, value))
+    words = f"{fact.name.replace('_', ' ')} {text}" if text else f"no {fact.name}"
+    return _Trial(words, said(fact, text), with_fact(request, fact.name, value))
 
 
 def _numbers(table: DecisionTable, request: Request, fact: Fact, *, up: bool) -> Iterator[_Trial]:
@@ -146,7 +146,7 @@ def _numbers(table: DecisionTable, request: Request, fact: Fact, *, up: bool) ->
     values = numbers_around(_points(table, request, fact), fact)
     candidates = {v for v in values if (v > now if up else v < now)}
     for value in sorted(candidates, reverse=not up):
-        yield _trial(request, fact.name, value)
+        yield _trial(request, fact, value)
 
 
 def _points(table: DecisionTable, request: Request, fact: Fact) -> set[float]:
@@ -210,7 +210,7 @@ def _texts(table: DecisionTable, request: Request, fact: Fact) -> Iterator[_Tria
     values = _texts_apart(table, fact) if fact.kind is FactKind.TEXT else fact.values
     for value in dict.fromkeys(values):
         if value != now:
-            yield _trial(request, fact.name, value)
+            yield _trial(request, fact, value)
 
 
 def _texts_apart(table: DecisionTable, fact: Fact) -> Iterator[str]:

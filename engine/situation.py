@@ -163,12 +163,13 @@ def _paused(table: DecisionTable, reached: tuple[Standing, ...]) -> dict[str, Bu
         budget = standing.budget
         if budget.scope in ("provider", "tier", "model") and standing.level.action is Action.PAUSE:
             for model in table.policy.models.values():
-                if _belongs(table, model, budget):
+                if belongs(table, model, budget):
                     paused.setdefault(model.key, budget)
     return paused
 
 
-def _belongs(table: DecisionTable, model: Model, budget: Budget) -> bool:
+def belongs(table: DecisionTable, model: Model, budget: Budget) -> bool:
+    """Whether a budget for a provider, model or tier is one for this model, by its lowest tier."""
     if budget.scope == "provider":
         return model.provider == budget.scope_name
     if budget.scope == "model":

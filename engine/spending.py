@@ -10,7 +10,7 @@ from ..schemas.policy import Budget, BudgetIn, Model
 from ..schemas.request import Spend
 from .compile import row_conditions
 from .conditions import budget_holds
-from .situation import UNSPENT, Situation, level_of, observe, spend_of
+from .situation import UNSPENT, Situation, belongs, level_of, observe, spend_of
 from .table import DecisionTable
 
 
@@ -66,7 +66,7 @@ class Spending:
     def charge(self, model: Model, domain: str, cost_nusd: int, story: str, root: str) -> None:
         """Count what a story or sub-task costs towards each budget that it belongs to."""
         for budget in self._budgets():
-            if not _belongs(self.table, budget, model, domain):
+            if not _counts(self.table, budget, model, domain):
                 continue
             spend = self._spent(budget)
             spent = spend.spent_nusd + cost_nusd
@@ -99,13 +99,8 @@ class Spending:
                 self.levels.append(LevelReached(budget, level, story))
 
 
-def _belongs(table: DecisionTable, budget: Budget, model: Model, domain: str) -> bool:
-    """Whether a cost counts towards a budget; a model belongs to the lowest tier that it stands in."""
-    rank = table.rank.get(model.key)
-    scopes = {
-        "provider": model.provider,
-        "model": model.key,
-        "domain": domain,
-        "tier": None if rank is None else table.policy.tiers[rank].name,
-    }
-    return budget.scope is None or scopes[budget.scope] == budget.scope_name
+def _counts(table: DecisionTable, budget: Budget, model: Model, domain: str) -> bool:
+    """Whether a cost counts towards a budget."""
+    if budget.scope == "domain":
+        return budget.scope_name == domain
+    return budget.scope is None or belongs(table, model, budget)

@@ -26,7 +26,8 @@ def _plain(value: Any) -> Any:
         named = {f.name: _plain(getattr(value, f.name)) for f in fields(value) if f.name not in _LEFT_OUT}
         return {"": type(value).__name__, **named}
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        # Pairs, since the order counts: of two budgets that are level the first one written does.
+        return [[str(key), _plain(item)] for key, item in value.items()]
     if isinstance(value, frozenset):
         return sorted(_plain(item) for item in value)
     if isinstance(value, tuple | list):

@@ -113,7 +113,7 @@ def command_line(ctx: click.Context, given: tuple[str, ...], options: tuple[str,
 def _without(ctx: click.Context, given: tuple[str, ...], options: tuple[str, ...]) -> Iterator[str]:
     """The words typed, but those that the new options replace."""
     replaced = {options[0], _opposite(options[0])}
-    budget = options[1].partition("=")[0] + "=" if options[0] == "--spend" else None
+    budget = options[1].partition("=")[0] + "=" if options[0] in ("--spend", "--input") else None
     words = list(given)
     while words:
         word = words.pop(0)

@@ -249,7 +249,9 @@ def test_notes_go_to_stderr(loop: Path, tmp_path: Path) -> None:
     """
     A remark beside the answer stands on stderr, so that stdout can be read by a program.
     """
-    prd = write(tmp_path, "garden.json", '{"stories": [{"id": "G-1", "complexity": 4, "domain": "gardening"}]}')
+    prd = write(
+        tmp_path, "garden.json", '{"stories": [{"id": "G-1", "complexity": 4, "domain": "gardening"}]}'
+    )
     ran = call("select", "--story", "G-1", "--prd", str(prd), at=loop)
 
     assert 0 == ran.code
