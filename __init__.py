@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from .schemas.errors import PolicyctlError as PolicyctlError
     from .schemas.errors import PolicyError as PolicyError
     from .schemas.errors import RequestError as RequestError
-    from .schemas.errors import RoutingError as RoutingError
     from .schemas.errors import StoryError as StoryError
     from .schemas.request import Request as Request
     from .schemas.request import Spend as Spend
@@ -33,7 +32,6 @@ _HOMES = {
     "PolicyctlError": "schemas.errors",
     "PolicyError": "schemas.errors",
     "RequestError": "schemas.errors",
-    "RoutingError": "schemas.errors",
     "StoryError": "schemas.errors",
     "Request": "schemas.request",
     "Spend": "schemas.request",

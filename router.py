@@ -23,12 +23,13 @@ from .engine.situation import Situation
 from .engine.table import DecisionTable
 from .engine.windows import next_change
 from .policy.check import Checked, check_files, check_text
+from .policy.names import did_you_mean
 from .providers.catalogue import key_names_for, load_catalogue, look_up, suggest
 from .schemas.catalogue import Catalogue, Price, Prices
 from .schemas.decision import Decision, Explanation
 from .schemas.diagnostics import Report
 from .schemas.errors import PolicyError, Problem, RequestError
-from .schemas.policy import NANO, CheckedPolicy, Policy
+from .schemas.policy import CAPABILITIES, NANO, CheckedPolicy, Policy
 from .schemas.request import Failure, Request, Spend, State
 from .schemas.text import Source
 
@@ -204,15 +205,35 @@ class Engine:
             if seen.now <= state.now < until and replace(state, now=seen.now) == seen:
                 return situation
         self._check_budgets(state.spend)
-        situation = observe(self.table, state)
+        situation = observe(self.table, self._with_keys(state))
         self._last = (state, self._next_turn(state.now), situation)
         return situation
 
+    def _with_keys(self, state: State) -> State:
+        """The state with its models by their keys, whatever the caller calls them."""
+        available = None if state.available is None else self._keys("available", state.available)
+        return replace(state, down=self._keys("down", state.down), available=available)
+
+    def _keys(self, what: str, names: Iterable[str]) -> frozenset[str]:
+        known = self.table.references
+        problems = [
+            Problem(what, f"unknown model `{n}`", did_you_mean(str(n), known))
+            for n in names
+            if n not in known
+        ]
+        if problems:
+            raise RequestError(tuple(problems))
+        return frozenset(known[name] for name in names)
+
     def _check_budgets(self, names: Iterable[str]) -> None:
         known = self.policy.budgets
-        problems = (Problem("spend", f"unknown budget `{name}`") for name in names if name not in known)
-        if found := tuple(problems):
-            raise RequestError(found)
+        problems = [
+            Problem("spend", f"unknown budget `{n}`", did_you_mean(str(n), known))
+            for n in names
+            if n not in known
+        ]
+        if problems:
+            raise RequestError(tuple(problems))
 
     def _next_turn(self, now: datetime) -> datetime:
         """When the windows, or the day, and with it what budgets call today, change next."""
@@ -259,6 +280,7 @@ def _spend(budget: str, amount: Spend | float | Decimal) -> Spend:
 
 
 _FIELDS = frozenset(Request.__dataclass_fields__)
+_TEXT_FIELDS = {"domain", "kind", "skill", "branch", "story_tier", "tier", "preferred"}
 
 
 def _asked(request: Request | None, facts: Mapping[str, object]) -> Request:
@@ -281,8 +303,12 @@ def request_from(facts: Mapping[str, object]) -> Request:
     """
     fields: dict[str, object] = {k: v for k, v in facts.items() if k in _FIELDS and v is not None}
     inputs = {k: v for k, v in facts.items() if k not in _FIELDS | {"gates"} and v is not None}
+    for name in _TEXT_FIELDS & fields.keys():
+        if not isinstance(fields[name], str):
+            raise RequestError((Problem(name, f"`{name}` is a text, not `{fields[name]}`"),))
     if "requires" in fields:
         fields["requires"] = frozenset(_texts("requires", fields["requires"]))
+        _check_capabilities(fields["requires"])  # type: ignore[arg-type]
     if "story_models" in fields:
         fields["story_models"] = _texts("story_models", fields["story_models"])
     if facts.get("gates") is not None:
@@ -292,6 +318,14 @@ def request_from(facts: Mapping[str, object]) -> Request:
     merged = {**given, **inputs} if isinstance(given, Mapping) else inputs
     plain = {name: _plain(value) for name, value in merged.items()}
     return Request(**fields, inputs=plain)  # type: ignore[arg-type]  # values are checked by decide
+
+
+def _check_capabilities(names: Iterable[str]) -> None:
+    """A story may require what nobody can; a program that does has mistyped."""
+    for name in names:
+        if name not in CAPABILITIES:
+            help = did_you_mean(name, CAPABILITIES, else_list="the capabilities are")
+            raise RequestError((Problem("requires", f"unknown capability `{name}`", help),))
 
 
 def _plain(value: object) -> object:

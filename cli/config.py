@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from io import StringIO
 from pathlib import Path
 
@@ -27,7 +28,9 @@ PRD_NAMES = ("prd.json",)
 
 def upward(start: Path) -> Iterator[Path]:
     """A folder and those above it, up to the root of the checkout, the home folder or the disk."""
-    home = Path.home()
+    home: Path | None = None
+    with suppress(RuntimeError):  # a user without a home folder
+        home = Path.home()
     for folder in (start, *start.parents):
         yield folder
         if (folder / ".git").exists() or folder == home:

@@ -61,7 +61,7 @@ def counted(report: Report) -> str:
             parts.append(f"{count} {severity}{'s' if count > 1 else ''}")
     files = len(report.sources)
     found = " and ".join(parts) or "no problem"
-    return f"{found} in {files} file{'s' if files != 1 else ''}"
+    return f"{found} in {files} file{'s' if files != 1 else ''}" if files else found
 
 
 def _full(report: Report) -> None:

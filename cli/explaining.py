@@ -48,7 +48,8 @@ class Page:
         decision = self.explanation.decision
         if decision.chain:
             cost = usd(decision.cost_estimate_nusd or 0)
-            yield f"{strong('->')} {good(safe(decision.chain[0]))}  about {cost}, in tier {decision.tier}"
+            head = good(safe(decision.chain[0]))
+            yield f"{strong('->')} {head}  about {cost}, request in tier {decision.tier}"
         else:
             yield from self._refusal(decision)
         for remark in self.explanation.notes:
@@ -199,10 +200,12 @@ def why_not(explanation: Explanation, name: str, *, is_rule: bool) -> Iterator[s
 def _why_not_rule(explanation: Explanation, rule: Seen) -> Iterator[str]:
     if rule.matched and rule.decisive:
         yield f"rule {rule.name} matches: {rule.text}"
+        yield from (f"{layer.name}: {layer.text}" for layer in explanation.layers)
     elif rule.matched:
         yield f"rule {rule.name} would match, but a rule above it matches first: {explanation.decision.rule}"
     for missed in rule.missed:
-        yield f"rule {rule.name} doesn't match: {missed.condition}, but it is {missed.met}"
+        met = "empty" if missed.met == EMPTY else missed.met
+        yield f"rule {rule.name} doesn't match: {missed.condition}, but it is {met}"
 
 
 def _last_of_each(verdicts: list[Verdict], chain: set[str]) -> list[Verdict]:

@@ -211,6 +211,7 @@ def ask(ctx: click.Context, options: Mapping[str, Any]) -> Asked:
     base = replace(base, inputs={**found, **base.inputs, **said})
     request = _request(options, base, here)
     _check_domain(engine, options["domain"])
+    _check_gates(engine, request)
     if story is not None:
         _check_story(engine, request, story)
     state = _state(engine, options, environ)
@@ -275,6 +276,16 @@ def _check_domain(engine: Engine, name: str | None) -> None:
     if name is not None and name not in (*engine.policy.domains, "none"):
         help = did_you_mean(name, engine.policy.domains, else_list="the domains are")
         raise RequestError((Problem("domain", f"unknown domain `{name}`", help),))
+
+
+def _check_gates(engine: Engine, request: Request) -> None:
+    """A gate that no `escalate` names changes nothing: a person who types one means another."""
+    gates = {f"gate {e.gate}" for e in engine.policy.escalations if e.gate is not None}
+    for failure in request.failures:
+        if failure.cause not in gates:
+            name = failure.cause.removeprefix("gate ")
+            help = did_you_mean(failure.cause, gates) or "the policy escalates for no such gate"
+            raise RequestError((Problem("gate", f"unknown gate `{name}`", help.replace("gate ", "", 1)),))
 
 
 def _check_story(engine: Engine, request: Request, story: Story) -> None:
@@ -430,7 +441,7 @@ def story_request(engine: Engine, story: Story, prd: Prd) -> Request:
     """The request of a story, with those of its extra keys that the policy declares as inputs."""
     from ..engine.stories import request_of
 
-    request = request_of(story, prd)
+    request = request_of(story)
     facts = engine.policy.facts
     inputs = {
         name: _value(facts[name], value) if isinstance(value, str) else value
@@ -451,6 +462,8 @@ def _request(options: Mapping[str, Any], base: Request, here: Path) -> Request:
         base,
         **said,
         requires=(base.requires | wanted) - unwanted,
+        # What a person says of the tier stands in place of the story's, even of one that doesn't exist.
+        story_tier=base.story_tier if options["tier"] is None else None,
         failures=tuple(_failure(gate) for gate in options["gates"]),
     )
 
@@ -497,7 +510,7 @@ def _state(engine: Engine, options: Mapping[str, Any], environ: Mapping[str, str
 def _model(engine: Engine, name: str) -> str:
     key = engine.table.references.get(name)
     if key is None:
-        help = did_you_mean(name, engine.table.references)
+        help = did_you_mean(name, engine.table.references, else_list="the models are")
         raise RequestError((Problem("down", f"unknown model `{name}`", help),))
     return key
 
@@ -511,7 +524,7 @@ def _spend(engine: Engine, text: str) -> tuple[str, Spend]:
         help = did_you_mean(name, budgets, else_list="the budgets are")
         raise RequestError((Problem("spend", f"unknown budget `{name}`", help),))
     try:
-        value = Decimal(amount.strip().lstrip("$").rstrip("%").replace(",", ""))
+        value = Decimal(amount.strip().removeprefix("$").removesuffix("%").replace(",", ""))
     except InvalidOperation:
         value = Decimal("NaN")
     if not value.is_finite() or value < 0 or value > 10**9:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from ..policy.words import level_words, number
+from ..policy.words import condition_words, level_words, number
 from ..schemas.decision import Layer, Outcome, Verdict
 from ..schemas.policy import Action, Escalation, Limit, LimitKind, Mates, Model, Rule
 from .facts import Facts
@@ -47,6 +47,12 @@ class _Ceiling:
     no_way_up: bool
 
 
+def _refuse_words(limit: Limit) -> str:
+    """A `refuse` without a reason, by what it says."""
+    alternatives = (" and ".join(condition_words(c) for c in conditions) for conditions in limit.when)
+    return f"the policy says: refuse when {' or when '.join(alternatives)}"
+
+
 def expected_cost(model: Model, input_tokens: int, output_tokens: int) -> int:
     """The cost of a call in 10^-6 nano-USD: exact, for comparing."""
     return input_tokens * model.price_in_nusd_per_mtok + output_tokens * model.price_out_nusd_per_mtok
@@ -73,7 +79,7 @@ def route(
     """
     refusing = next((limit for limit in limits if limit.kind is LimitKind.REFUSE), None)
     if refusing is not None:
-        return Routing(Outcome.REFUSED_BY_RULE, refusal=refusing.because or "a `refuse` rule matches")
+        return Routing(Outcome.REFUSED_BY_RULE, refusal=refusing.because or _refuse_words(refusing))
     standing = situation.standing_for(facts.domain)
     layers = list(_level_layers(table, situation, standing))
     if standing is not None and standing.level.action is Action.PAUSE:
@@ -256,7 +262,7 @@ class _Walk:
     chain: list[str] = field(default_factory=list)
     verdicts: list[Verdict] = field(default_factory=list)
     head_can_serve: bool = False
-    by_budget: bool = False
+    by_budget: str | None = None
     only_list: bool = False
     from_fallback: bool = False
 
@@ -279,7 +285,7 @@ class _Walk:
         """Why a model can't serve: hard limits first, then ability, then paused budgets."""
         reason = self.forbidden.get(key) or self.unable(key)
         if reason is None and key in self.situation.paused:
-            self.by_budget = True
+            self.by_budget = self.situation.paused[key].name
             reason = f"budget {self.situation.paused[key].name} is used up"
         return reason
 
@@ -386,14 +392,23 @@ class _Walk:
             if any(self.unable(key) is None for key in tiers[number_].models):
                 break
         else:
+            self._pass(range(ceiling.tier + 1, top + 1))
             return ceiling.tier
-        for passed in tiers[ceiling.tier : number_]:
-            for key in passed.models:
-                self.drop(key, f"tier {passed.name}", self.removal(key) or "")
+        self._pass(range(ceiling.tier, number_))
         if number_ != ceiling.tier:
             text = f"nobody in {tiers[ceiling.tier].name} is able: up to {tiers[number_].name}"
             layers.append(Layer("climb", text))
         return number_
+
+    def _pass(self, numbers: range) -> None:
+        """Note the models of tiers in which nobody is able, each once."""
+        told = {verdict.model for verdict in self.verdicts}
+        for number_ in numbers:
+            tier = self.table.policy.tiers[number_]
+            for key in tier.models:
+                if key not in told:
+                    told.add(key)
+                    self.drop(key, f"tier {tier.name}", self.removal(key) or "")
 
     def _by_cost(self, keys: Iterable[str]) -> list[str]:
         models = self.table.policy.models
@@ -425,8 +440,9 @@ class _Walk:
         """The chain with its cooldowns at the end, or a refusal."""
         done = Routing(Outcome.SERVED, standing=standing, layers=tuple(layers), verdicts=tuple(self.verdicts))
         if not self.chain:
-            if self.by_budget or self.only_list:
-                refusal = "no model is left that the budget allows"
+            if self.by_budget is not None or self.only_list:
+                name = self.by_budget or (standing.budget.name if standing is not None else "")
+                refusal = f"no model is left that budget {name} allows"
                 return replace(done, outcome=Outcome.REFUSED_BY_BUDGET, refusal=refusal)
             return replace(done, outcome=Outcome.NO_MODEL, refusal="no model can serve this request")
         down = self.situation.state.down

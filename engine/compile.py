@@ -24,7 +24,7 @@ from ..schemas.policy import (
     When,
 )
 from .conditions import FactCondition, fact_holds
-from .table import Column, DecisionTable, NumberColumn, Row, SetColumn, TextColumn
+from .table import Column, DecisionTable, NumberColumn, Row, SetColumn, TextColumn, prefixed_rows
 
 _Conditions = dict[str, dict[int, list[FactCondition]]]
 """Fact -> bit of a row -> that row's conditions on the fact."""
@@ -152,11 +152,13 @@ def _cells(condition: NumberIn, cell_of_point: Mapping[float, int], cells: int) 
 def _text_column(rows: Mapping[int, list[FactCondition]], everything: int) -> TextColumn:
     texts = {v for found in rows.values() for c in found if isinstance(c, ValueIs) for v in c.values}
     texts |= {c.prefix for found in rows.values() for c in found if isinstance(c, StartsWith)}
-    other, prefixed = everything, []
+    other = everything
+    by_prefix: dict[str, list[tuple[int, tuple[FactCondition, ...]]]] = defaultdict(list)
     mentioned: dict[str, list[int]] = defaultdict(list)
     for bit, found in rows.items():
-        if any(isinstance(c, StartsWith) for c in found):
-            prefixed.append((bit, tuple(found)))
+        start = next((c.prefix for c in found if isinstance(c, StartsWith)), None)
+        if start is not None:
+            by_prefix[start].append((bit, tuple(found)))
         elif all(c.negated for c in found if isinstance(c, ValueIs)):
             for text in {v for c in found if isinstance(c, ValueIs) for v in c.values}:
                 mentioned[text].append(bit)
@@ -165,16 +167,15 @@ def _text_column(rows: Mapping[int, list[FactCondition]], everything: int) -> Te
             for text in _texts_alive(found):
                 mentioned[text].append(bit)
         other &= ~bit
+    prefixed = {prefix: tuple(found) for prefix, found in by_prefix.items()}
+    lengths = tuple(sorted({len(prefix) for prefix in prefixed}))
     masks = {}
     for text in texts:
         mask = other
         for bit in mentioned[text]:
             mask ^= bit
-        for bit, conditions in prefixed:
-            if all(fact_holds(c, text) for c in conditions):
-                mask |= bit
-        masks[text] = mask
-    return TextColumn(masks, other, tuple(prefixed))
+        masks[text] = mask | prefixed_rows(prefixed, lengths, text)
+    return TextColumn(masks, other, prefixed, lengths)
 
 
 def _texts_alive(conditions: list[FactCondition]) -> Iterator[str]:

@@ -28,6 +28,8 @@ def decide(table: DecisionTable, request: Request, situation: Situation) -> Deci
 
 def decide_facts(table: DecisionTable, facts: Facts, situation: Situation) -> Decision:
     """Decide for facts that are complete."""
+    if situation.table is not table:
+        raise ValueError("this situation was made for another policy")
     alive = alive_rows(table, facts, situation)
     cell = _cell(table, facts, alive)
     decision: Decision | None = situation.finished.get(cell)

@@ -52,8 +52,9 @@ class Case:
 def failing_examples(table: DecisionTable, files: tuple[str, ...] = ()) -> Iterator[Diagnostic]:
     """A diagnostic for each example that doesn't hold; `files` are those that the policy came from."""
     named = tuple(word for file in files for word in ("--policy", file))
+    times = _Times(table)
     for example in table.policy.examples:
-        case = case_of(table, example)
+        case = case_of(table, example, times)
         if isinstance(case, str):
             yield no_request(example.span, case)
             continue
@@ -68,14 +69,15 @@ def _chain(table: DecisionTable, case: Case) -> tuple[str, ...]:
     return decide(table, case.request, observe(table, case.state)).chain
 
 
-def case_of(table: DecisionTable, example: Example) -> Case | str:
-    """The case of an example, or why there can be none."""
+def case_of(table: DecisionTable, example: Example, times: _Times | None = None) -> Case | str:
+    """The case of an example, or why there can be none. `times` is shared by the examples of a table."""
+    times = times or _Times(table)
     by_subject: dict[str, list[Condition]] = {}
     for condition in example.conditions:
         by_subject.setdefault(_subject(condition), []).append(condition)
     case = Case(Request(), State(now=NOON.replace(tzinfo=table.zone)), ())
     for conditions in by_subject.values():
-        step = _with(table, case, conditions)
+        step = _with(table, case, conditions, times)
         if step is None:
             return "no value satisfies all its conditions"
         case = step
@@ -127,13 +129,13 @@ def _written(moment: datetime) -> str:
 # --- one subject -----------------------------------------------------------------------------------------
 
 
-def _with(table: DecisionTable, case: Case, conditions: list[Condition]) -> Case | None:
+def _with(table: DecisionTable, case: Case, conditions: list[Condition], times: _Times) -> Case | None:
     """The case with one more subject settled; None where no value satisfies all its conditions."""
     during = [c for c in conditions if isinstance(c, During)]
     budgets = [c for c in conditions if isinstance(c, BudgetIn)]
     tests = [c for c in conditions if not isinstance(c, During | BudgetIn)]
     if during:
-        return _at(table, case, during)
+        return _at(table, case, during, times)
     if budgets:
         return _spent(table, case, budgets)
     fact = table.policy.facts[tests[0].fact]
@@ -174,8 +176,23 @@ def _given(case: Case, fact: Fact, value: FactValue) -> Case:
     return replace(case, request=request, options=case.options + _options(fact, value))
 
 
-def _at(table: DecisionTable, case: Case, conditions: list[During]) -> Case | None:
-    for moment, windows in first_times(table.policy.windows, table.zone, case.state.now, _FAR_DAYS):
+class _Times:
+    """When which windows hold first, from NOON on: searched once for all examples of a table."""
+
+    def __init__(self, table: DecisionTable) -> None:
+        start = NOON.replace(tzinfo=table.zone)
+        self._more = first_times(table.policy.windows, table.zone, start, _FAR_DAYS)
+        self._found: list[tuple[datetime, frozenset[str]]] = []
+
+    def __iter__(self) -> Iterator[tuple[datetime, frozenset[str]]]:
+        yield from self._found
+        for found in self._more:
+            self._found.append(found)
+            yield found
+
+
+def _at(table: DecisionTable, case: Case, conditions: list[During], times: _Times) -> Case | None:
+    for moment, windows in times:
         if all((c.window in windows) != c.negated for c in conditions):
             local = moment.astimezone(table.zone)
             options = (*case.options, "--at", _written(local))

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
-from math import isfinite
 
+from ..policy.names import did_you_mean
 from ..schemas.errors import Problem, RequestError
 from ..schemas.policy import Fact, FactKind, Policy
 from ..schemas.request import Request
 from .conditions import FactValue
 from .table import DecisionTable
+
+MOST = 10**15
+"""No number of a request is as large."""
 
 _PLAIN = ("complexity", "kind", "skill", "branch", "attempt", "input_tokens", "output_tokens")
 
@@ -114,7 +116,7 @@ def _problem(fact: Fact, value: object) -> Problem | None:
         if fact.default is not None:
             return None
         return Problem(
-            fact.name, f"`{fact.name}` isn't given", f"give it: {option(fact.name)} {example(fact)}"
+            fact.name, f"`{fact.name}` isn't given", f"give it: {' '.join(said(fact, example(fact)))}"
         )
     if fact.kind is FactKind.NUMBER:
         return _number_problem(fact, value)
@@ -126,8 +128,8 @@ def _problem(fact: Fact, value: object) -> Problem | None:
 
 
 def _number_problem(fact: Fact, value: object) -> Problem | None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
-        return Problem(fact.name, f"`{fact.name}` is a number, not `{value}`")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < MOST:
+        return Problem(fact.name, f"`{fact.name}` is a number, not `{str(value)[:40]}`")
     in_range = value >= fact.low and (fact.high is None or value <= fact.high)
     if not in_range or (fact.whole and value != int(value)):
         return Problem(fact.name, f"`{fact.name}` can't be {value:g}", f"it is {_range(fact)}")
@@ -136,7 +138,7 @@ def _number_problem(fact: Fact, value: object) -> Problem | None:
 
 def _range(fact: Fact) -> str:
     if fact.kind is not FactKind.NUMBER:
-        return " or ".join(fact.values)
+        return " or ".join(fact.values) or "a text"
     kind = "a whole number" if fact.whole else "a number"
     return (
         f"{kind} of at least {fact.low:g}"
@@ -146,9 +148,8 @@ def _range(fact: Fact) -> str:
 
 
 def _unknown(kind: str, name: str, known: Mapping[str, object]) -> Problem:
-    near = get_close_matches(name, known, n=1)
-    help = f"did you mean `{near[0]}`?" if near else f"there is {', '.join(list(known)[:12]) or 'none'}"
-    return Problem(kind, f"unknown {kind} `{name}`", help)
+    help = did_you_mean(str(name), known, else_list=f"the {kind}s are")
+    return Problem(kind, f"unknown {kind} `{name}`", help or f"there is no {kind}")
 
 
 def option(name: str) -> str:

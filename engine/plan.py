@@ -124,7 +124,7 @@ def _declared(table: DecisionTable, prd: Prd) -> RequestFor:
     inputs = {name for name, fact in table.policy.facts.items() if not fact.built_in}
 
     def request(story: Story) -> Request:
-        asked = request_of(story, prd)
+        asked = request_of(story)
         return replace(asked, inputs={name: v for name, v in asked.inputs.items() if name in inputs})
 
     return request

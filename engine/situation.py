@@ -31,13 +31,14 @@ class Situation:
     """
     A state in the terms of one table, good for any number of requests.
 
-    `rows` are the rows whose windows and budget conditions hold. `standing` gives for a domain
-    with budgets of its own, and for None (every other request), the worst level in force, out of
-    `reached`, which has each budget that reached a level. `paused`
+    It is for its `table` only. `rows` are the rows whose windows and budget conditions hold.
+    `standing` gives for a domain with budgets of its own, and for None (every other request), the
+    worst level in force, out of `reached`, which has each budget that reached a level. `paused`
     names for a model the budget that pauses it, `unusable` what is wrong with it whatever the
     request. `finished` keeps decisions; it is a cache, not a part of the value.
     """
 
+    table: DecisionTable
     state: State
     local: datetime
     windows: frozenset[str]
@@ -67,6 +68,7 @@ def observe(table: DecisionTable, state: State) -> Situation:
     windows = active(table.policy.windows, local)
     reached = tuple(_reached(table, state))
     return Situation(
+        table=table,
         state=state,
         local=local,
         windows=windows,

@@ -135,14 +135,13 @@ def find_story(prd: Prd, story_id: str) -> Story:
     raise StoryError(_not_found(prd.name, wanted, sorted(alike), [s.id for s in stories]))
 
 
-def request_of(story: Story, prd: Prd) -> Request:
+def request_of(story: Story) -> Request:
     """
     Turn a story into the request that is routed.
 
     Nothing of the PRD itself goes in: its branch is where the work will land, not where the run
     is (the fact `branch`), and its domain describes the project in words of its own.
     """
-    del prd  # see above: it is asked for so that callers needn't know that
     return Request(
         complexity=story.complexity.value,
         requires=story.requires,

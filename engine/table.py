@@ -43,23 +43,21 @@ class TextColumn:
     Rows by the text of a fact: exact for the texts that the policy mentions, `other` for the rest.
 
     `prefixed` are the rows (bit, conditions on this fact) with a prefix among their conditions,
-    which an unmentioned text may still satisfy.
+    which an unmentioned text may still satisfy: by a prefix, whose `lengths` there are.
     """
 
     masks: Mapping[str, int]
     other: int
-    prefixed: tuple[tuple[int, tuple[FactCondition, ...]], ...]
+    prefixed: Mapping[str, tuple[tuple[int, tuple[FactCondition, ...]], ...]]
+    lengths: tuple[int, ...]
 
     def rows(self, value: FactValue) -> int:
         """The rows that this text leaves alive."""
         mask = self.masks.get(value)  # type: ignore[arg-type]
         if mask is not None:
             return mask
-        mask = self.other
-        for bit, conditions in self.prefixed:
-            if all(fact_holds(c, value) for c in conditions):
-                mask |= bit
-        return mask
+        assert isinstance(value, str)
+        return self.other | prefixed_rows(self.prefixed, self.lengths, value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +83,20 @@ class SetColumn:
                     mask &= ~bit
             self.masks[key] = mask
         return mask
+
+
+def prefixed_rows(
+    prefixed: Mapping[str, tuple[tuple[int, tuple[FactCondition, ...]], ...]],
+    lengths: tuple[int, ...],
+    text: str,
+) -> int:
+    """The rows with a prefix that a text satisfies; only those whose prefix it has are looked at."""
+    rows = 0
+    for length in lengths:
+        for bit, conditions in prefixed.get(text[:length], ()) if length <= len(text) else ():
+            if all(fact_holds(c, text) for c in conditions):
+                rows |= bit
+    return rows
 
 
 Column = NumberColumn | TextColumn | SetColumn

@@ -51,6 +51,7 @@ from .checks.p303_out_of_range import empty_range, out_of_range
 from .checks.p306_cron import bad_cron
 from .checks.p307_not_here import not_here
 from .checks.p308_bad_text import bad_text
+from .checks.p601_secret import credential
 from .conditions import build_conditions, build_when, number_for, value_for
 from .cron import read_cron
 from .digest import digest_of
@@ -81,6 +82,7 @@ METRICS = {
 """What an alert may watch, and in which unit."""
 
 _ENV = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
+_CREDENTIAL = re.compile(r"KEY|TOKEN|SECRET|PASSW|CREDENTIAL", re.IGNORECASE)
 _CLOCK = re.compile(r"(\d{1,2}):(\d{2})")
 _EMAIL = re.compile(r"[^@\s]{1,64}@[A-Za-z0-9.-]{1,255}")
 
@@ -226,6 +228,8 @@ def _input(scope: Scope, statement: doc.Input) -> Fact:
         of = number_for if fact.kind is FactKind.NUMBER else value_for
         default = of(scope, fact, statement.default)
     env = None if statement.env is None else _env(scope, statement.env)
+    if statement.env is not None and _CREDENTIAL.search(statement.env.text):
+        scope.found.append(credential(statement.env.span, statement.env.text))
     return Fact(fact.name, fact.kind, default, fact.values, fact.low, fact.high, env, span=statement.span)
 
 

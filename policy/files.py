@@ -15,6 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 MAX_FILE_BYTES = 256 * 1024
+POLICY_ENDINGS = (".policy", ".yaml", ".yml")
 MAX_INCLUDE_LETTERS = 1024
 
 
@@ -95,6 +96,8 @@ def resolve_include(root: Path, including: Path, written: str) -> Path | Unreada
         return Unreadable("it isn't a relative path")
     if ".." in path.parts:
         return Unreadable("it goes up by `..`")
+    if path.suffix not in POLICY_ENDINGS:
+        return Unreadable("it is no .policy, .yaml or .yml file")
     target = including.parent / path
     real, folder = real_path(target), real_path(root)
     if isinstance(real, Unreadable):

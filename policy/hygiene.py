@@ -31,7 +31,7 @@ _SECRETS = (
     ("a Slack webhook", r"hooks\.slack\.com/(?:services|workflows)/[A-Za-z0-9/_-]{8,}"),
     ("an AWS key", r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"),
     ("a key of Groq, xAI, Hugging Face or Replicate", r"\b(?:gsk_|xai-|hf_|r8_)[A-Za-z0-9]{24,}"),
-    ("a JSON web token", r"\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}"),
+    ("a JSON web token", r"(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{10,2000}\.eyJ[A-Za-z0-9_-]{10,2000}"),
     ("a private key", r"-----BEGIN [A-Z ]*PRIVATE KEY-----"),
     ("a password in an address", r"\b[a-z][a-z0-9+.-]{1,20}://[^\s/@:\"]{1,100}:[^\s/@\"]{1,200}@"),
 )

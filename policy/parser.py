@@ -146,7 +146,8 @@ def build_tables(*, strict: bool = False) -> bytes:
     """The parser's tables, with the fingerprint of what they were made from in front."""
     out = io.BytesIO()
     _build(strict=strict).save(out)
-    return _fingerprint() + out.getvalue()
+    data = out.getvalue()
+    return _fingerprint() + hashlib.sha256(data).digest() + data
 
 
 def _lex(text: str) -> list[Token]:
@@ -628,10 +629,10 @@ def _load_tables() -> Lark | None:
         data = TABLES.read_bytes()
     except OSError:
         return None
-    mark = _fingerprint()
-    if not data.startswith(mark):
-        return None
-    return Lark.load(io.BytesIO(data[len(mark) :]))
+    mark, data = data[:64], data[64:]
+    if mark != _fingerprint() + hashlib.sha256(data).digest():
+        return None  # of another grammar or Lark, or cut off
+    return Lark.load(io.BytesIO(data))
 
 
 def _fingerprint() -> bytes:

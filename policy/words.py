@@ -16,8 +16,6 @@ from ..schemas.policy import (
     ValueIs,
 )
 
-CAPABILITY_WORDS = {"json_mode": "JSON mode"}
-
 
 def usd(nusd: int, places: int = 4) -> str:
     """Nano-USD as dollars, rounded half up, with thousands grouped: `$1,500.00`."""

@@ -4,8 +4,7 @@ The exceptions of policyctl; callers catch by branch.
 PolicyctlError
 ├── PolicyError     the policy's text or model is wrong; carries the Report
 ├── RequestError    a request lacks a fact or has an impossible one; carries the problems
-├── StoryError      a PRD can't be read at all, or has no such story
-└── RoutingError    no model may or can serve this request; carries the Decision
+└── StoryError      a PRD can't be read at all, or has no such story
 """
 
 from __future__ import annotations
@@ -14,7 +13,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .decision import Decision
     from .diagnostics import Report
 
 
@@ -54,11 +52,3 @@ class StoryError(PolicyctlError):
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem.message)
         self.problem = problem
-
-
-class RoutingError(PolicyctlError):
-    """No model may or can serve the request; `decision` says why."""
-
-    def __init__(self, decision: Decision) -> None:
-        super().__init__(decision.refusal or "no model can serve this request")
-        self.decision = decision

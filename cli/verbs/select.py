@@ -73,7 +73,9 @@ def reasoning(explanation: Explanation) -> str:
     """One line: the complexity, the tier and why the first model is the first."""
     complexity = next(fact.value for fact in explanation.facts if fact.name == "complexity")
     decision = explanation.decision
-    rule = f", rule {decision.rule}" if decision.rule else ""
+    # A rule that the story or --tier overruled isn't the reason.
+    by_rule = any(layer.name == "tier" and "rule" in layer.text for layer in explanation.layers)
+    rule = f", rule {decision.rule}" if decision.rule and by_rule else ""
     level = f", budget {decision.budget}: {decision.action}" if decision.action else ""
     return f"complexity {complexity}, tier {decision.tier}{rule}{level}: {explanation.steps[0].reason}"
 

@@ -34,6 +34,17 @@ from ...schemas.text import Span
 CODE = "P601"
 
 
+def credential(span: Span, name: str) -> Diagnostic:
+    """An input that would be taken from a variable that holds a credential; inputs are shown."""
+    return Diagnostic(
+        CODE,
+        Severity.ERROR,
+        f"an input can't be taken from `{name}`, which looks like a credential",
+        span,
+        help="inputs are shown by `explain`; take it from a variable of its own",
+    )
+
+
 def secret(span: Span, what: str) -> Diagnostic:
     """Text that looks like a credential. It isn't repeated, here or in the excerpt."""
     return Diagnostic(

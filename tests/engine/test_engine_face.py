@@ -505,3 +505,63 @@ def test_every_decision_carries_the_digest() -> None:
     """
     assert ENGINE.policy.digest == ask().policy_digest
     assert ENGINE.policy.digest == ask(spend={"daily": 10}).policy_digest
+
+
+def test_budgets_in_another_order_are_another_policy() -> None:
+    """
+    Of two equal budgets the one written first counts, so their order is in the digest.
+    """
+    head = (
+        "model a is offline/a costs $1 in, $1 out model b is offline/b costs $2 in, $2 out "
+        "tier t from complexity 0 has a, b "
+    )
+    x, y = "budget x is $1 per day at 50% only a ", "budget y is $1 per day at 50% only b "
+    one, other = Engine.from_text(head + x + y), Engine.from_text(head + y + x)
+    spend = {"x": 0.6, "y": 0.6}
+
+    assert (("a",), ("b",)) == tuple(e.decide(complexity=1, spend=spend).chain for e in (one, other))
+    assert one.policy.digest != other.policy.digest
+
+
+def test_a_situation_of_another_policy_is_refused() -> None:
+    """
+    What was observed for one policy can't decide for another.
+    """
+    text = "model a is offline/a costs nothing tier t from complexity 0 has a"
+    one, other = Engine.from_text(text), Engine.from_text(text)
+
+    with pytest.raises(ValueError, match="another policy"):
+        other.decide(complexity=1, situation=one.situation())
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"complexity": 10**400},
+        {"complexity": 1, "input_tokens": 10**400},
+        {"complexity": 1, "preferred": 5},
+        {"complexity": 1, "tier": ["t"]},
+        {"complexity": 1, "domain": 5},
+        {"complexity": 1, "requires": {"visoin"}},
+    ],
+)
+def test_odd_values_are_request_errors(facts: dict[str, object]) -> None:
+    """
+    Whatever a program passes for a fact, what can't be is a RequestError.
+    """
+    engine = Engine.from_text("model a is offline/a costs nothing tier t from complexity 0 has a")
+
+    with pytest.raises(RequestError):
+        engine.decide(**facts)
+
+
+def test_models_in_cooldown_go_by_any_of_their_names() -> None:
+    """
+    `down` takes what a request may call a model by, and refuses what is none.
+    """
+    text = "model x/a is offline/a costs nothing alias al model b is offline/b costs $1 in, $1 out "
+    engine = Engine.from_text(text + "tier t from complexity 0 has x/a, b")
+
+    assert ["b", "b", "b"] == [engine.decide(complexity=1, down=[n]).chain[0] for n in ("x/a", "a", "al")]
+    with pytest.raises(RequestError, match="unknown model `zzz`"):
+        engine.decide(complexity=1, down=["zzz"])

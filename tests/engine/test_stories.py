@@ -364,7 +364,7 @@ def test_every_field_is_read_in_both_spellings() -> None:
     )
 
     assert ([], []) == (camel_odd, snake_odd)
-    assert request_of(camel, SEVERAL) == request_of(snake, SEVERAL)
+    assert request_of(camel) == request_of(snake)
     assert camel.depends_on == snake.depends_on == ("US-000",)
     assert frozenset({"json_mode", "tools"}) == snake.requires
 
@@ -606,7 +606,7 @@ def test_a_request_is_made_of_the_story_alone() -> None:
         inputs={"private": "yes"},
         story_tier="medium",
         story_models=("claude-opus", "sonnet"),
-    ) == request_of(prd.stories[0], prd)
+    ) == request_of(prd.stories[0])
 
 
 # --- odd values
@@ -773,7 +773,7 @@ def assert_sound(outcome: Prd | Problem) -> None:
             assert 0.0 <= story.complexity.value <= 10.0
             assert story.id.strip()
             assert find_story(outcome, story.id).id == story.id
-            request_of(story, outcome)
+            request_of(story)
 
 
 @given(DOCUMENTS)
@@ -985,6 +985,6 @@ def test_the_loops_prd_has_a_story_of_each_kind() -> None:
 
     assert [0.0, 1.0, 2.2, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0] == [s.complexity.value for s in prd.stories]
     assert {"number", "word", "formula"} == {s.complexity.origin for s in prd.stories}
-    assert Request(complexity=5.0, domain="large_context") == request_of(find_story(prd, "US-042"), prd)
+    assert Request(complexity=5.0, domain="large_context") == request_of(find_story(prd, "US-042"))
     assert {"private": "yes"} == find_story(prd, "US-043").inputs
     assert ["US-044/1", "US-044/2"] == [task.id for task in find_story(prd, "US-044").subtasks]

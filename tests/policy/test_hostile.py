@@ -323,20 +323,22 @@ INCLUDES = {
     "/dev/zero": "P106",
     "a\\b.policy": "P106",
     "": "P106",
-    "loop": "P106",
-    "out": "P106",
-    "out/hostname": "P106",
-    "self/out/hostname": "P106",
+    "loop.policy": "P106",
+    "out.policy": "P106",
+    "out/hostname.policy": "P106",
+    "self/out/hostname.policy": "P106",
     "x" * 2000: "P106",
     "%2e%2e/up.policy": "P105",
     "~/p.policy": "P105",
     "$HOME/p.policy": "P105",
-    "*": "P105",
-    "x" * 1000: "P105",
-    "pipe": "P105",
-    "folder": "P105",
-    ".": "P105",
-    "gone": "P105",
+    "*.policy": "P105",
+    "x" * 1000 + ".policy": "P105",
+    "pipe.policy": "P105",
+    "folder.policy": "P105",
+    ".": "P106",
+    ".env": "P106",
+    "prd.json": "P106",
+    "gone.policy": "P105",
     "self/self/self/p.policy": "P107",
     "./././p.policy": "P107",
 }
@@ -347,9 +349,10 @@ def test_an_include_stays_in_its_folder(tmp_path: Path) -> None:
     A path that leaves the folder, in whatever spelling, is refused unread; one that leads to no file is told.
     """
     folder = tmp_path / "policy"
-    (folder / "folder").mkdir(parents=True)
-    os.mkfifo(folder / "pipe")
-    for name, target in {"loop": "loop", "out": "/etc", "gone": "nowhere", "self": "."}.items():
+    (folder / "folder.policy").mkdir(parents=True)
+    os.mkfifo(folder / "pipe.policy")
+    links = {"loop.policy": "loop.policy", "out": "/etc", "out.policy": "/etc/hostname", "self": "."}
+    for name, target in (links | {"gone.policy": "nowhere"}).items():
         (folder / name).symlink_to(target)
     (tmp_path / "up.policy").write_text("end", encoding="utf-8")
     for written, code in INCLUDES.items():
