@@ -3,8 +3,9 @@ P104: too much text
 
 What it finds
 
-A file of more than 256 KiB, more than 1 MiB in all files of one policy, or
-more than 200 files (or 32 levels) of includes.
+A file of more than 256 KiB or 40,000 words, more than 1 MiB in all files of
+one policy, more than 200 files (or 32 levels) of includes, or more than 200
+windows.
 
 Why it matters
 

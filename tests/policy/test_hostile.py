@@ -24,7 +24,7 @@ from policyctl.cli.diagnostics import show
 from policyctl.policy import build, load, parser, scope
 from policyctl.policy.check import Checked, check_files, check_text
 from policyctl.policy.files import MAX_FILE_BYTES
-from policyctl.router import price_book
+from policyctl.router import price_book, validate_text
 
 LOOP = Path(__file__).resolve().parents[2] / "examples" / "claude-loop" / "claude-loop.policy"
 # Read before the tests run: they see no variable of policyctl.
@@ -221,6 +221,8 @@ TEXTS: dict[str, tuple[str, Callable[[], str]]] = {
         "P104",
         lambda: many(lambda n: f'window w{n} is cron "{",".join(["*/1"] * 40)} * * * *"\n'),
     ),
+    "starts of web tokens": ("ok", lambda: HEAD + "# " + "-eyJabcdefghijk" * (LONG // 15)),
+    "rules by prefix": ("ok", lambda: many(lambda n: f'rule r{n} when kind starts with "b{n}" use haiku\n')),
     "spans": ("ok", lambda: many("Mon 09:00 to 10:00,", HEAD + "window w is ", "Tue all day\n")),
     "starts of keys": ("P101", lambda: HEAD + "sk-" * (LONG // 3)),
     "starts of addresses": ("ok", lambda: f"{HEAD}# {'a://a:a:a:' * (LONG // 10)}"),
@@ -691,3 +693,16 @@ def test_hostile_options_are_answered(tmp_path: Path) -> None:
     codes, _ = commands(tmp_path, [["explain", "--policy", "p.policy", *words] for words in OPTIONS])
 
     assert set(codes) <= {0, 2}
+
+
+def test_examples_that_can_not_be_are_told_soon() -> None:
+    """
+    A window that comes once in years is searched once, not for each example; the first twenty are told.
+    """
+    windows = "".join(f'window w{n} is cron "{n % 60} {n % 24} 29 2 *"\n' for n in range(150))
+    examples = "".join(
+        f"example complexity is 1 and during w{n % 150} and outside w{n % 150} gives haiku\n"
+        for n in range(1500)
+    )
+
+    assert ["P501"] * 20 == codes(validate_text(HEAD + windows + examples))

@@ -625,7 +625,7 @@ def build_chain(
     return Decision(
         outcome=Outcome.SERVED,
         chain=tuple(chain),
-        # "The tier that is reported is the one that serves: after level, escalation and climbing."
+        # "The tier that is reported is the request's: after level, escalation and climbing."
         tier=None if tier is None else policy.tiers[tier].name,
         rule=None if rule is None else rule.name,
         budget=in_force[0].name if in_force else None,
