@@ -12,6 +12,12 @@ from enum import StrEnum
 
 from ..schemas.text import Source, Span
 
+STARTERS = frozenset(
+    "policy timezone include baseline estimate model tier input window rule never only refuse domain "
+    "budget escalate fallback hedge retry alert promise example end".split()
+)
+"""The words that start a statement."""
+
 
 class Unit(StrEnum):
     """The unit that was written at a number."""

@@ -30,16 +30,10 @@ from .amounts import read_amount
 from .checks.p101_syntax import syntax_error
 from .checks.p102_open_text import open_text
 from .checks.p104_too_large import too_many_words
-from .document import Amount, Name
+from .document import STARTERS, Amount, Name
 
 GRAMMAR = Path(__file__).with_name("grammar.lark")
 TABLES = Path(__file__).with_name("grammar.tables")
-
-STARTERS = frozenset(
-    "policy timezone include baseline estimate model tier input window rule never only refuse domain "
-    "budget escalate fallback hedge retry alert promise example end".split()
-)
-"""The words that start a statement."""
 
 DECLARES = frozenset({"model", "tier", "input", "window", "budget", "domain"})
 """Statements whose name others refer to."""

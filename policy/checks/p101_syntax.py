@@ -38,6 +38,7 @@ from __future__ import annotations
 
 from ...schemas.diagnostics import Diagnostic, Severity
 from ...schemas.text import Span
+from ..document import STARTERS
 from ..habits import instead
 from ..names import closest, listed, quoted
 
@@ -73,7 +74,7 @@ def syntax_error(
     else:
         after = f" after `{before}`" if before is not None else ""
         message = f"expected {_in_words(expected, before)}{after}, found {what}"
-    cut_off = new_line and found in _STATEMENTS
+    cut_off = new_line and found in STARTERS
     return Diagnostic(CODE, Severity.ERROR, message, span, help=_help(found, expected, before or "", cut_off))
 
 
@@ -82,7 +83,7 @@ def _in_words(expected: frozenset[str], before: str | None) -> str:
         words = sorted(f"`{w}`" for w in expected - _KINDS.keys())
         return listed([_AMOUNT_AFTER[before], *words], last="or")
     statements = {"policy", "model", "rule"} <= expected
-    words = sorted(w for w in expected if w not in _KINDS and not (statements and w in _STATEMENTS))
+    words = sorted(w for w in expected if w not in _KINDS and not (statements and w in STARTERS))
     words = ["or when" if w == "or" else w for w in words]
     kinds = {_KINDS[w] for w in expected if _KINDS.get(w)}
     if {"NAME", "STRING"} <= expected:
@@ -133,9 +134,3 @@ def _help(found: str | None, expected: frozenset[str], before: str, cut_off: boo
     if "MONEY" in expected and "NUMBER" not in expected and found[:1].isdigit():
         return f"an amount of money starts with a dollar sign: ${found}"
     return None
-
-
-_STATEMENTS = frozenset(
-    "policy timezone include baseline estimate model tier input window rule never only refuse domain "
-    "budget escalate fallback hedge retry alert promise example end".split()
-)
