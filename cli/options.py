@@ -207,7 +207,7 @@ def ask(ctx: click.Context, options: Mapping[str, Any]) -> Asked:
     environ = config.environment(here)
     said, found = _said_and_found(ctx, options, engine, environ)
     story, prd = _story(options, here)
-    base = Request() if story is None or prd is None else story_request(engine, story, prd)
+    base = Request() if story is None else story_request(engine, story)
     base = replace(base, inputs={**found, **base.inputs, **said})
     request = _request(options, base, here)
     _check_domain(engine, options["domain"])
@@ -246,7 +246,7 @@ def ask_all(ctx: click.Context, options: Mapping[str, Any]) -> AskedAll:
     prd = read_prd_file(Path(options["prd"]) if options["prd"] else config.find_prd(here))
 
     def request(story: Story) -> Request:
-        base = story_request(engine, story, prd)
+        base = story_request(engine, story)
         return replace(base, **plain, inputs={**found, **base.inputs, **said})
 
     return AskedAll(engine, prd, request, _state(engine, options, environ))
@@ -437,7 +437,7 @@ def _story(options: Mapping[str, Any], here: Path) -> tuple[Story | None, Prd | 
     return find_story(prd, options["story_id"]), prd
 
 
-def story_request(engine: Engine, story: Story, prd: Prd) -> Request:
+def story_request(engine: Engine, story: Story) -> Request:
     """The request of a story, with those of its extra keys that the policy declares as inputs."""
     from ..engine.stories import request_of
 

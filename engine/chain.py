@@ -181,15 +181,13 @@ def _base_tier(table: DecisionTable, facts: Facts, rule: Rule | None) -> tuple[i
         return facts.tier, "--tier asks for it"
     if facts.story_tier is not None:
         return facts.story_tier, "the story asks for it"
-    tiers = table.policy.tiers
     if rule is not None and rule.tier is not None:
-        numbers = [i for i, tier in enumerate(tiers) if tier.name == rule.tier]
-        return numbers[0], f"rule {rule.name} says so"
+        return table.tiers[rule.tier], f"rule {rule.name} says so"
     if rule is not None:
         ranks = [table.rank[key] for key in rule.models if key in table.rank]
         if ranks:
             return max(ranks), f"the highest tier among the models of rule {rule.name}"
-    tier = tiers[facts.complexity_tier]
+    tier = table.policy.tiers[facts.complexity_tier]
     complexity = number(float(facts.values["complexity"]))  # type: ignore[arg-type]
     bound = f"{'above' if tier.above else 'from'} {number(tier.start)}"
     return facts.complexity_tier, f"complexity {complexity} is in it ({bound} on)"
@@ -213,7 +211,7 @@ def _escalate(table: DecisionTable, facts: Facts, start: _Ceiling, layers: list[
         if statement is None:
             layers.append(Layer("escalation", f"{cause} failed in {names[failed]}: no `escalate` names it"))
             continue
-        target = failed + 1 if statement.to_tier is None else names.index(statement.to_tier)
+        target = failed + 1 if statement.to_tier is None else table.tiers[statement.to_tier]
         target = min(target, cap)
         tier = max(tier, target)
         if target > failed:

@@ -8,6 +8,7 @@ from itertools import accumulate
 from operator import xor
 from zoneinfo import ZoneInfo
 
+from ..policy.names import last_parts
 from ..schemas.policy import (
     BudgetIn,
     CheckedPolicy,
@@ -47,6 +48,7 @@ def compile_policy(checked: CheckedPolicy) -> DecisionTable:
         state_rows=tuple(row for row in [*limits, *rules] if _reads_state(row)),
         rule_of=(None, *(row.statement for row in rules if isinstance(row.statement, Rule))),
         limit_rows=tuple(limits),
+        tiers={tier.name: number for number, tier in enumerate(policy.tiers)},
         rank=_ranks(policy),
         references=references(policy),
         scoped_domains=frozenset(
@@ -57,11 +59,7 @@ def compile_policy(checked: CheckedPolicy) -> DecisionTable:
 
 def references(policy: Policy) -> dict[str, str]:
     """What a request may call a model by (key, alias, or the last part of just one key) -> its key."""
-    ends: dict[str, list[str]] = defaultdict(list)
-    for key in policy.models:
-        if "/" in key:
-            ends[key.rpartition("/")[2]].append(key)
-    names = {end: keys[0] for end, keys in ends.items() if len(keys) == 1}
+    names = {end: keys[0] for end, keys in last_parts(policy.models).items() if len(keys) == 1}
     names |= {alias: m.key for m in policy.models.values() for alias in m.aliases}
     return names | {key: key for key in policy.models}
 

@@ -28,8 +28,6 @@ def decide(table: DecisionTable, request: Request, situation: Situation) -> Deci
 
 def decide_facts(table: DecisionTable, facts: Facts, situation: Situation) -> Decision:
     """Decide for facts that are complete."""
-    if situation.table is not table:
-        raise ValueError("this situation was made for another policy")
     alive = alive_rows(table, facts, situation)
     cell = _cell(table, facts, alive)
     decision: Decision | None = situation.finished.get(cell)
@@ -43,7 +41,14 @@ def decide_facts(table: DecisionTable, facts: Facts, situation: Situation) -> De
 
 
 def alive_rows(table: DecisionTable, facts: Facts, situation: Situation) -> int:
-    """The rows of the table that match."""
+    """
+    The rows of the table that match.
+
+    Raises:
+        ValueError: the situation was made for another table.
+    """
+    if situation.table is not table:
+        raise ValueError("this situation was made for another policy")
     alive = situation.rows
     for name, column in table.columns:
         alive &= column.rows(facts.values[name])

@@ -28,8 +28,6 @@ def explain(table: DecisionTable, request: Request, situation: Situation) -> Exp
     Raises:
         RequestError: the request lacks a fact, or gives an impossible one.
     """
-    if situation.table is not table:
-        raise ValueError("this situation was made for another policy")
     facts = facts_of(table, request)
     rule, limits = matching(table, alive_rows(table, facts, situation))
     routing = route(table, facts, situation, rule, limits)

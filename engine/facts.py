@@ -50,15 +50,15 @@ def facts_of(table: DecisionTable, request: Request) -> Facts:
         RequestError: names each fact that is missing or can't be what it is.
     """
     policy, problems = table.policy, []
-    tiers = {tier.name: number for number, tier in enumerate(policy.tiers)}
+    tiers = table.tiers
     named = [request.tier, request.story_tier, *(f.tier for f in request.failures)]
     problems += [_unknown("tier", name, tiers) for name in named if name is not None and name not in tiers]
     if request.preferred is not None and request.preferred not in table.references:
         problems.append(_unknown("model", request.preferred, table.references))
     problems += [
-        _unknown("input", name, _inputs(policy)) for name in request.inputs if name not in _inputs(policy)
+        _unknown("input", name, _inputs(policy)) for name in request.inputs if not _is_input(policy, name)
     ]
-    given = _given(policy, request)
+    given = _given(table, request)
     for fact in policy.facts.values():
         problem = _problem(fact, given.get(fact.name))
         if problem is not None:
@@ -91,6 +91,10 @@ def _tier_of(policy: Policy, complexity: float) -> int:
     return len(started) - 1 - started[::-1].index(True)
 
 
+def _is_input(policy: Policy, name: str) -> bool:
+    return name in policy.facts and not policy.facts[name].built_in
+
+
 def _inputs(policy: Policy) -> dict[str, Fact]:
     return {name: fact for name, fact in policy.facts.items() if not fact.built_in}
 
@@ -99,12 +103,12 @@ def _tokens(given: int | None, estimate: int) -> int:
     return estimate if given is None else int(given)
 
 
-def _given(policy: Policy, request: Request) -> dict[str, object]:
+def _given(table: DecisionTable, request: Request) -> dict[str, object]:
     """What the request says, by fact; what it doesn't say is missing here."""
     given: dict[str, object] = {name: getattr(request, name) for name in _PLAIN}
     asked = request.tier if request.tier is not None else request.story_tier
-    given["tier"] = asked if any(tier.name == asked for tier in policy.tiers) else None
-    given["domain"] = request.domain if request.domain in policy.domains else None
+    given["tier"] = asked if asked in table.tiers else None
+    given["domain"] = request.domain if request.domain in table.policy.domains else None
     given["requires"] = request.requires or None
     given |= request.inputs
     return {name: value for name, value in given.items() if value is not None}

@@ -12,9 +12,10 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from ..policy.names import did_you_mean
 from ..schemas.errors import Problem, StoryError
 from ..schemas.policy import CAPABILITIES
 from ..schemas.request import Request
@@ -174,15 +175,8 @@ def _not_found(name: str, wanted: str, alike: list[str], ids: list[str]) -> Prob
     if alike:
         some = ", ".join(f"`{shown(story_id)}`" for story_id in alike[:5])
         return Problem(name, f"`{shown(wanted)}` fits {len(alike)} stories: {some}", "write the id exactly")
-    help_text = _did_you_mean(wanted, [shown(story_id) for story_id in ids], "its stories are")
+    help_text = did_you_mean(wanted, [shown(story_id) for story_id in ids], else_list="its stories are")
     return Problem(name, f"`{shown(name)}` has no story `{shown(wanted)}`", help_text)
-
-
-def _did_you_mean(word: str, options: Sequence[str], else_list: str) -> str | None:
-    # Imported only for those who mistyped: everyone else starts faster without difflib.
-    from ..policy.names import did_you_mean
-
-    return did_you_mean(word, options, else_list=else_list)
 
 
 # --- problems
@@ -393,7 +387,9 @@ def _requires(fields: _Fields) -> frozenset[str]:
 def _capability(fields: _Fields, key: str, name: str) -> str:
     known = CAPABILITY_NAMES.get(fold(name.strip()).replace(" ", ""))
     if known is None:
-        help_text = None if fields.reading.is_full else _did_you_mean(name, CAPABILITIES, "it can be")
+        help_text = (
+            None if fields.reading.is_full else did_you_mean(name, CAPABILITIES, else_list="it can be")
+        )
         fields.odd(key, f"unknown capability `{shown(name)}`", help_text)
     return known or name.strip()
 

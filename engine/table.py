@@ -117,7 +117,8 @@ class DecisionTable:
     A compiled policy.
 
     `rule_of` gives for the highest alive bit (as bit_length - 1 - limit_bits) the rule, None for
-    "no rule". `limit_rows` are the rows of hard limits by ascending bit.
+    "no rule". `limit_rows` are the rows of hard limits by ascending bit. `tiers` numbers the tiers
+    by name, lowest 0; `rank` gives for a model the lowest tier it is in.
     """
 
     policy: Policy
@@ -127,6 +128,7 @@ class DecisionTable:
     state_rows: tuple[Row, ...]
     rule_of: tuple[Rule | None, ...]
     limit_rows: tuple[Row, ...]
+    tiers: Mapping[str, int]
     rank: Mapping[str, int]
     references: Mapping[str, str]
     scoped_domains: frozenset[str]

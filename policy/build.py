@@ -59,7 +59,7 @@ from .document import Amount, Name, Unit
 from .load import Loaded
 from .models import build_models
 from .quantities import in_unit, money, seconds, whole
-from .scope import Enough, Findings, Scope, is_name
+from .scope import Enough, Findings, Scope, env_name, is_name
 
 DEFAULT_ESTIMATE = (2000, 1000)
 """Input and output tokens of a request, where the policy has no `estimate`."""
@@ -81,7 +81,6 @@ METRICS = {
 }
 """What an alert may watch, and in which unit."""
 
-_ENV = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 _CREDENTIAL = re.compile(r"KEY|TOKEN|SECRET|PASSW|CREDENTIAL", re.IGNORECASE)
 _CLOCK = re.compile(r"(\d{1,2}):(\d{2})")
 _EMAIL = re.compile(r"[^@\s]{1,64}@[A-Za-z0-9.-]{1,255}")
@@ -227,7 +226,7 @@ def _input(scope: Scope, statement: doc.Input) -> Fact:
     if statement.default is not None:
         of = number_for if fact.kind is FactKind.NUMBER else value_for
         default = of(scope, fact, statement.default)
-    env = None if statement.env is None else _env(scope, statement.env)
+    env = None if statement.env is None else env_name(scope, statement.env)
     if statement.env is not None and _CREDENTIAL.search(statement.env.text):
         scope.found.append(credential(statement.env.span, statement.env.text))
     return Fact(fact.name, fact.kind, default, fact.values, fact.low, fact.high, env, span=statement.span)
@@ -259,12 +258,6 @@ def _choices(scope: Scope, statement: doc.Input) -> tuple[str, ...]:
         else:
             choices[value.text] = value.span
     return tuple(choices)
-
-
-def _env(scope: Scope, name: Name) -> str:
-    if not _ENV.fullmatch(name.text):
-        scope.found.append(bad_text(name.span, name.text, "name of an environment variable"))
-    return name.text
 
 
 def _window(scope: Scope, statement: doc.Window) -> Window:
@@ -453,7 +446,7 @@ def _alert(scope: Scope, statement: doc.Alert) -> Alert:
     if target is not None and statement.channel == "email" and not _EMAIL.fullmatch(target.text):
         scope.found.append(bad_text(target.span, target.text, "email address"))
     elif target is not None and statement.channel != "email":
-        _env(scope, target)
+        env_name(scope, target)
     return Alert(
         statement.name.text,
         metric.text,

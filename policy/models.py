@@ -14,9 +14,8 @@ from .checks.p305_missing_price import missing_price
 from .checks.p308_bad_text import bad_text
 from .document import Amount, Name
 from .quantities import money, seconds, whole
-from .scope import Scope
+from .scope import Scope, env_name
 
-_ENV = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 _SERVER = re.compile(r"https?://[A-Za-z0-9.\[\]:-]{1,255}(/[^\s?#@]*)?")
 
 _Attributes = dict[str, doc.Attribute]
@@ -131,9 +130,7 @@ def _key_names(scope: Scope, prices: Prices, target: str, said: _Attributes) -> 
     if "key" not in said:
         return () if "server" in said else prices.key_names(target)
     name = said["key"].values[0]
-    if not _ENV.fullmatch(name.text):
-        scope.found.append(bad_text(name.span, name.text, "name of an environment variable"))
-    return (name.text,)
+    return (env_name(scope, name),) if isinstance(name, Name) else ()
 
 
 def _server(scope: Scope, attribute: doc.Attribute | None) -> str | None:

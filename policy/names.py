@@ -52,3 +52,12 @@ def did_you_mean(name: str, candidates: Iterable[str], *, else_list: str | None 
     if else_list is None or not known:
         return None
     return f"{else_list} {ticked(sorted(known))}"
+
+
+def last_parts(keys: Iterable[str]) -> dict[str, list[str]]:
+    """The last `/` part of each key that has one, with the keys that end in it."""
+    parts: dict[str, list[str]] = {}
+    for key in keys:
+        if "/" in key:
+            parts.setdefault(key.rpartition("/")[2], []).append(key)
+    return parts

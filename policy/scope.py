@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from typing import TypeVar
@@ -22,7 +21,9 @@ from .checks.p207_unknown_budget import unknown_budget
 from .checks.p208_unknown_domain import unknown_domain
 from .checks.p215_said_twice import said_twice
 from .checks.p216_bad_name import bad_name, taken
+from .checks.p308_bad_text import bad_text
 from .document import Name
+from .names import last_parts
 
 MAX_NAME = 200
 MAX_FOUND = 200
@@ -33,6 +34,7 @@ NOTHING = "nothing"
 BUILT_IN_FACTS = (
     "complexity requires domain tier kind skill branch attempt input_tokens output_tokens".split()
 )
+_ENV = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 _NAME = re.compile(r"[A-Za-z](?:[A-Za-z0-9_.\/:@-]*[A-Za-z0-9_])?")
 
 _Unknown = Callable[[Span, str, Iterable[str]], Diagnostic]
@@ -85,7 +87,7 @@ class Scope:
         self.budgets = self._declare("budget", (s for s in statements if isinstance(s, doc.Budget)))
         self.facts: dict[str, Fact] = {}
         self._aliases = self._declare_aliases()
-        self._tails = _tails(self.models)
+        self._tails = last_parts(self.models)
         self._reserve()
 
     # declarations
@@ -217,6 +219,13 @@ class Scope:
         self.facts |= {f.name: f for f in inputs if f.name not in self.facts}
 
 
+def env_name(scope: Scope, name: Name) -> str:
+    """The name of an environment variable; one that can't be is reported."""
+    if not _ENV.fullmatch(name.text):
+        scope.found.append(bad_text(name.span, name.text, "name of an environment variable"))
+    return name.text
+
+
 def is_name(text: str) -> bool:
     """Whether a text, perhaps quoted, has the form of a name."""
     return len(text) <= MAX_NAME and _NAME.fullmatch(text) is not None
@@ -243,12 +252,3 @@ _Declaration = doc.Model | doc.Tier | doc.Input | doc.Window | doc.Domain | doc.
 
 def _head(statement: _Declaration) -> Name:
     return statement.key if isinstance(statement, doc.Model) else statement.name
-
-
-def _tails(keys: Iterable[str]) -> dict[str, list[str]]:
-    """The last `/` part of each key that has one, with the keys that end in it."""
-    tails: dict[str, list[str]] = defaultdict(list)
-    for key in keys:
-        if "/" in key:
-            tails[key.rpartition("/")[2]].append(key)
-    return dict(tails)

@@ -95,9 +95,9 @@ def _when(when: When) -> str:
 
 
 def _tiers(engine: Engine) -> Iterator[list[str]]:
-    for number_, tier in enumerate(engine.policy.tiers):
-        heads = [_cell(engine, tier, needs) for _, needs in _NEEDS]
-        yield [named(safe(tier.name)), _range(engine.policy.tiers, number_), *(safe(h) for h in heads)]
+    for number_, (tier, decisions) in enumerate(zip(engine.policy.tiers, _decisions(engine), strict=True)):
+        cells = (safe(_cell(tier, decision)) for decision in decisions)
+        yield [named(safe(tier.name)), _range(engine.policy.tiers, number_), *cells]
 
 
 def _range(tiers: tuple[Tier, ...], index: int) -> str:
@@ -109,26 +109,29 @@ def _range(tiers: tuple[Tier, ...], index: int) -> str:
     return f"{start} {'to' if end.above else 'to below'} {number(end.start)}"
 
 
-def _cell(engine: Engine, tier: Tier, needs: frozenset[str]) -> str:
+def _cell(tier: Tier, decision: Decision) -> str:
     """The first model of a request; in brackets where it comes from another tier or the fallback list."""
-    head, decision = _head(engine, tier, needs), _decision(engine, tier, needs)
-    return head or (f"({decision.chain[0]})" if decision.chain else "-")
+    return _head(tier, decision) or (f"({decision.chain[0]})" if decision.chain else "-")
 
 
-def _head(engine: Engine, tier: Tier, needs: frozenset[str]) -> str | None:
+def _head(tier: Tier, decision: Decision) -> str | None:
     """The model of this very tier that serves; None where it has none that can."""
-    decision = _decision(engine, tier, needs)
     if decision.tier != tier.name or decision.served_by_fallback:
         return None
     return decision.chain[0] if decision.chain else None
 
 
-def _decision(engine: Engine, tier: Tier, needs: frozenset[str]) -> Decision:
-    """What is decided for a request that no rule touches, asked for by its tier."""
-    plain = engine.without_rules()
-    request = Request(complexity=0.0, tier=tier.name, requires=needs, inputs=_some_inputs(engine))
-    state = State(now=datetime(2026, 1, 5, 12, tzinfo=engine.table.zone))
-    return decide(plain, request, observe(plain, state))
+def _decisions(engine: Engine) -> list[list[Decision]]:
+    """For each tier and each of _NEEDS what is decided for a request that no rule touches."""
+    plain, inputs = engine.without_rules(), _some_inputs(engine)
+    there = observe(plain, State(now=datetime(2026, 1, 5, 12, tzinfo=engine.table.zone)))
+    return [
+        [
+            decide(plain, Request(complexity=0.0, tier=tier.name, requires=needs, inputs=inputs), there)
+            for _, needs in _NEEDS
+        ]
+        for tier in engine.policy.tiers
+    ]
 
 
 def _some_inputs(engine: Engine) -> dict[str, str | float]:
@@ -158,9 +161,12 @@ def _document(engine: Engine) -> dict[str, object]:
                 "start": tier.start,
                 "start_included": not tier.above,
                 "models": list(tier.models),
-                "first": {next(iter(needs), "any"): _head(engine, tier, needs) for _, needs in _NEEDS},
+                "first": {
+                    next(iter(needs), "any"): _head(tier, decision)
+                    for (_, needs), decision in zip(_NEEDS, decisions, strict=True)
+                },
             }
-            for index, tier in enumerate(policy.tiers)
+            for index, (tier, decisions) in enumerate(zip(policy.tiers, _decisions(engine), strict=True))
         ],
         "domains": [
             {"name": d.name, "models": list(d.models), "any_tier": d.any_tier}
