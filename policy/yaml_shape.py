@@ -15,9 +15,6 @@ from .yaml import Mapping, Node, Scalar, Sequence
 _NUMBER = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?")
 _CONSTANTS = {"": None, "~": None, "null": None, "true": True, "false": False}
 
-CHANNELS = ("log", "email", "slack", "webhook")
-LIMITS = ("never_use", "only_use", "refuse_when")
-
 
 def check_shape(root: Node) -> Iterator[Diagnostic]:
     """Everything in which a document doesn't fit the schema, each finding at the node that it is about."""
@@ -28,8 +25,6 @@ def check_shape(root: Node) -> Iterator[Diagnostic]:
     for error in validator.iter_errors(plain(root)):
         node = _at(root, list(error.absolute_path))
         yield from _findings(node, error)
-    if isinstance(root, Mapping):
-        yield from _choices(root)
 
 
 def plain(node: Node) -> Any:
@@ -67,6 +62,10 @@ def _findings(node: Node, error: Any) -> Iterator[Diagnostic]:
         present = {key.text for key, _ in node.pairs}
         missing = [name for name in error.validator_value if name not in present]
         yield missing_key(_first(node), missing[0], error.schema.get("description", ""))
+    elif error.validator == "oneOf":
+        yield one_of_these(
+            _first(node), [key for choice in error.validator_value for key in choice["required"]]
+        )
     else:
         yield wrong_kind(_first(node), _kind(error), error.schema.get("description", ""))
 
@@ -90,22 +89,6 @@ _KINDS = {
     "boolean": "true or false",
     "null": "nothing",
 }
-
-
-def _choices(root: Mapping) -> Iterator[Diagnostic]:
-    """Where just one of several keys must be there."""
-    limits, alerts, tiers = (root.get(name) for name in ("limits", "alerts", "tiers"))
-    for item in limits.items if isinstance(limits, Sequence) else ():
-        yield from _just_one(item, LIMITS)
-    for _, item in alerts.pairs if isinstance(alerts, Mapping) else ():
-        yield from _just_one(item, CHANNELS)
-    for _, item in tiers.pairs if isinstance(tiers, Mapping) else ():
-        yield from _just_one(item, ("from", "above"))
-
-
-def _just_one(node: Node, keys: tuple[str, ...]) -> Iterator[Diagnostic]:
-    if isinstance(node, Mapping) and sum(node.get(key) is not None for key in keys) != 1:
-        yield one_of_these(_first(node), keys)
 
 
 def _first(node: Node) -> Span:
