@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
 from itertools import islice
@@ -23,6 +23,7 @@ from .engine.situation import Situation
 from .engine.table import DecisionTable
 from .engine.windows import next_change
 from .policy.check import Checked, check_files, check_text
+from .policy.freshness import outdated
 from .policy.names import did_you_mean
 from .providers.catalogue import key_names_for, load_catalogue, look_up, suggest
 from .schemas.catalogue import Catalogue, Price, Prices
@@ -38,6 +39,9 @@ PolicyPath = str | Path
 MOST_FAILING = 20
 """Failing examples told in one run."""
 
+MOST_OUTDATED = 100
+"""Warnings about dates and prices told in one run."""
+
 
 @dataclass(frozen=True, slots=True)
 class PriceBook:
@@ -49,6 +53,11 @@ class PriceBook:
     def providers(self) -> frozenset[str]:
         """All first words that a model id may have."""
         return self.catalogue.providers
+
+    @property
+    def as_of(self) -> str:
+        """The day of the snapshot."""
+        return self.catalogue.as_of
 
     def find(self, model_id: str) -> Price | None:
         """What is known of a model."""
@@ -69,23 +78,29 @@ def price_book() -> Prices:
     return PriceBook(load_catalogue())
 
 
-def validate(paths: Iterable[PolicyPath]) -> Checked:
-    """Check a policy of one or several files, its examples included."""
+def validate(paths: Iterable[PolicyPath], today: date | None = None) -> Checked:
+    """
+    Check a policy of one or several files: its examples, and what the price catalogue says, included.
+
+    `today` is the day for which dates are looked at; None is the clock's.
+    """
     files = [Path(p) for p in paths]
-    return _with_examples(check_files(files, price_book()), tuple(str(path) for path in files))
+    return _used(check_files(files, price_book()), tuple(str(path) for path in files), today)
 
 
-def validate_text(text: str, name: str = "policy") -> Checked:
-    """Check a policy from its text, its examples included."""
-    return _with_examples(check_text(text, price_book(), name), ())
+def validate_text(text: str, name: str = "policy", today: date | None = None) -> Checked:
+    """Check a policy from its text, as `validate` does."""
+    return _used(check_text(text, price_book(), name), (), today)
 
 
-def _with_examples(checked: Checked, files: tuple[str, ...]) -> Checked:
+def _used(checked: Checked, files: tuple[str, ...], today: date | None) -> Checked:
+    """What is found by using a policy that has no errors: its examples, its models in today's market."""
     if checked.policy is None:
         return checked
     # Bounded: a policy of nothing but failing examples is told by its first ones.
     failing = tuple(islice(failing_examples(compile_policy(checked.policy), files), MOST_FAILING))
-    report = Report(checked.report.sources, (*checked.report.diagnostics, *failing))
+    stale = islice(outdated(checked.policy.policy, price_book(), today or date.today()), MOST_OUTDATED)
+    report = Report(checked.report.sources, (*checked.report.diagnostics, *failing, *stale))
     return Checked(report, checked.policy)
 
 

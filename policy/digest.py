@@ -11,8 +11,6 @@ from typing import Any
 
 from ..schemas.policy import Policy
 
-_LEFT_OUT = frozenset({"span", "digest"})
-
 
 def digest_of(policy: Policy) -> Policy:
     """The policy with its digest: SHA-256 in hex over everything but places in the text."""
@@ -20,10 +18,15 @@ def digest_of(policy: Policy) -> Policy:
     return replace(policy, digest=hashlib.sha256(text.encode()).hexdigest())
 
 
+def _counts(field: str) -> bool:
+    """Whether a field is part of what a policy means; places in the text aren't."""
+    return field != "digest" and not field.endswith("span")
+
+
 def _plain(value: Any) -> Any:
     """A value as JSON can write it, always the same way."""
     if is_dataclass(value) and not isinstance(value, type):
-        named = {f.name: _plain(getattr(value, f.name)) for f in fields(value) if f.name not in _LEFT_OUT}
+        named = {f.name: _plain(getattr(value, f.name)) for f in fields(value) if _counts(f.name)}
         return {"": type(value).__name__, **named}
     if isinstance(value, Mapping):
         # Pairs, since the order counts: of two budgets that are level the first one written does.

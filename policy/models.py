@@ -48,6 +48,8 @@ def _model(scope: Scope, prices: Prices, statement: doc.Model) -> Model:
         server=_server(scope, said.get("server")),
         enabled="disabled" not in said,
         span=statement.span,
+        id_span=statement.target.span,
+        costs_span=said["costs"].span if "costs" in said else None,
     )
 
 

@@ -34,6 +34,11 @@ def price(model_in: int, model_out: int) -> str:
     return f"{_price(model_in)}/{_price(model_out)}"
 
 
+def costs(price_in: int, price_out: int) -> str:
+    """A model's prices as its `costs` clause writes them: `$2.50 in, $10.00 out`."""
+    return f"{_price(price_in)} in, {_price(price_out)} out" if price_in or price_out else "nothing"
+
+
 def _price(nusd: int) -> str:
     text = usd_short(nusd)
     return text if "." in text else f"{text}.00"

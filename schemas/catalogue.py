@@ -46,6 +46,10 @@ class Prices(Protocol):
     def providers(self) -> frozenset[str]:
         """All first words that a model id may have."""
 
+    @property
+    def as_of(self) -> str:
+        """The day of the snapshot, ISO 8601."""
+
     def find(self, model_id: str) -> Price | None:
         """What is known of a model, by its id as a policy writes it."""
 

@@ -147,7 +147,8 @@ class Model:
     An entry of the catalogue.
 
     `id` is the whole `PROVIDER/NAME`; `provider` its first word. `key_names` are the
-    environment variables of which one must be set (none: no key is needed).
+    environment variables of which one must be set (none: no key is needed). `costs_span` is
+    where a price is written (None: the catalogue's counts).
     """
 
     key: str
@@ -165,6 +166,8 @@ class Model:
     server: str | None
     enabled: bool
     span: Span
+    id_span: Span
+    costs_span: Span | None
 
 
 @dataclass(frozen=True, slots=True)

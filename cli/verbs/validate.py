@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from datetime import date, datetime
 from pathlib import Path
 
 import click
@@ -37,17 +38,30 @@ from ..output import good, note, out, safe
     show_default=True,
     help="The mildest finding that makes the exit code 1.",
 )
+@click.option(
+    "--at",
+    type=click.DateTime(["%Y-%m-%d"]),
+    metavar="DATE",
+    help="The day for which deprecation dates are looked at. Default: today.",
+)
 @policy_option
 @color_option
-def command(files: tuple[str, ...], policies: tuple[str, ...], output_format: str, fail_on: str) -> int:
+def command(
+    files: tuple[str, ...],
+    policies: tuple[str, ...],
+    output_format: str,
+    fail_on: str,
+    at: datetime | None,
+) -> int:
     """
     Check a policy: all problems, each with its place and its mend.
 
     Several FILEs are one policy, merged in this order; - is standard input. Without one the policy
-    is found from here upward. The policy's own examples are run too. The exit code is 0 where
-    nothing is wrong and 1 where something is.
+    is found from here upward. The policy's own examples are run too, and its models and prices are
+    held against the price catalogue. The exit code is 0 where nothing is wrong and 1 where
+    something is.
     """
-    checked = _checked(files or policies)
+    checked = _checked(files or policies, date.today() if at is None else at.date())
     report = checked.report
     if report.diagnostics or output_format == "json":
         show(report, output_format)
@@ -60,13 +74,13 @@ def command(files: tuple[str, ...], policies: tuple[str, ...], output_format: st
     return Exit.FINDINGS if any(d.severity in mildest for d in report.diagnostics) else Exit.OK
 
 
-def _checked(files: tuple[str, ...]) -> Checked:
+def _checked(files: tuple[str, ...], today: date) -> Checked:
     if files != ("-",):
-        return validate(files or config.find_policy(Path.cwd()))
+        return validate(files or config.find_policy(Path.cwd()), today)
     data = sys.stdin.buffer.read(MAX_FILE_BYTES + 1)
     if len(data) > MAX_FILE_BYTES:
         raise click.UsageError("standard input is larger than a policy may be")
-    return validate_text(data.decode("utf-8-sig", "replace"), "<stdin>")
+    return validate_text(data.decode("utf-8-sig", "replace"), "<stdin>", today)
 
 
 def _summary(policy: Policy) -> str:

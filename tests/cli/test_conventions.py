@@ -77,15 +77,30 @@ def facts_of(ran: Ran) -> dict[str, str]:
 # --- exit codes and streams ----------------------------------------------------------------------------
 
 
-def test_fine_is_0(loop: Path) -> None:
+def test_fine_is_0(here: Path) -> None:
     """
     A policy without findings is said to be fine on stdout, with exit code 0; what is read and not
     proven is said beside it.
     """
-    ran = call("validate", at=loop)
+    promises = "promise first no large when complexity is 0\npromise second no large when complexity is 1\n"
+    write(here, "policyctl.policy", policy_named("fine") + promises)
+    ran = call("validate", at=here)
 
     assert (0, PROMISES) == (ran.code, ran.err)
-    assert ran.out.startswith("ok  policy claude-loop: 13 models, 3 tiers")
+    assert "ok  policy fine: 2 models, 2 tiers\n" == ran.out
+
+
+@pytest.mark.parametrize(("at", "codes"), [("2026-09-01", ["P802"]), ("2026-10-23", ["P801"])])
+def test_the_day_of_validate_is_told(here: Path, at: str, codes: list[str]) -> None:
+    """
+    `validate --at` looks at deprecation dates from another day than today; they are warnings.
+    """
+    write(here, "policyctl.policy", "model m is openai/gpt-4-turbo\ntier low from complexity 0 has m\n")
+    found = call("validate", "--at", at, "--output-format", "json", at=here)
+
+    assert (0, True, len(codes)) == (found.code, found.json["valid"], found.json["warning_count"])
+    assert codes == [d["code"] for d in found.json["diagnostics"]]
+    assert 1 == call("validate", "--at", at, "--fail-on", "warning", at=here).code
 
 
 def test_findings_are_1_and_go_to_stdout(here: Path) -> None:

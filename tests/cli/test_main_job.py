@@ -261,12 +261,14 @@ def test_a_story_brings_its_own_tokens(loop: Path) -> None:
 @pytest.mark.parametrize("policy", POLICIES, ids=lambda path: path.name)
 def test_every_example_policy_is_in_order(policy: Path) -> None:
     """
-    Each policy of the examples passes its own checks and examples, warnings included.
+    Each policy of the examples passes its own checks and examples, warnings included; only the one that
+    mirrors a list of old models is told so by the price catalogue.
     """
-    ran = call("validate", "--fail-on", "warning", str(policy), at=EXAMPLES)
+    ran = call("validate", "--at", "2026-11-24", "--output-format", "json", str(policy), at=EXAMPLES)
+    about_the_catalogue = {"P801", "P803"} if policy.stem == "claude-loop" else set()
 
     assert 0 == ran.code, ran.out
-    assert ran.out.startswith("ok  policy ")
+    assert about_the_catalogue == {found["code"] for found in ran.json["diagnostics"]}
 
 
 def stories() -> list[tuple[Path, str]]:

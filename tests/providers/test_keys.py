@@ -32,6 +32,8 @@ def a_model(key: str, *key_names: str, provider: str = "openai", server: str | N
         server=server,
         enabled=True,
         span=A_SPAN,
+        id_span=A_SPAN,
+        costs_span=None,
     )
 
 

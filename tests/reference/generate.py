@@ -197,6 +197,8 @@ def random_model(rng: random.Random, key: str, alias: str | None) -> Model:
         server=None,
         enabled=maybe(rng, 0.88),
         span=HERE,
+        id_span=HERE,
+        costs_span=None,
     )
 
 

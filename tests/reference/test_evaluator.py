@@ -70,6 +70,8 @@ def a_model(key: str, usd: int, can: str = "tools", **changes: Any) -> Model:
         server=None,
         enabled=True,
         span=HERE,
+        id_span=HERE,
+        costs_span=None,
     )
     return replace(model, **changes)
 
