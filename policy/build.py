@@ -123,7 +123,7 @@ def _policy(scope: Scope, statements: Sequence[doc.Statement], prices: Prices) -
     models = build_models(scope, prices)
     policy = Policy(
         name="policy" if header is None else header.name.text,
-        version="1" if header is None else header.version,
+        version=(header and header.version) or "1",
         timezone="UTC" if zone is None else _timezone(scope, zone),
         baseline=None if baseline is None else scope.model(baseline.model),
         estimate_input_tokens=estimate[0],

@@ -80,8 +80,10 @@ class Alternative:
 
 @dataclass(frozen=True, slots=True)
 class Header:
+    """`version` None: none was written."""
+
     name: Name
-    version: str
+    version: str | None
     span: Span
 
 

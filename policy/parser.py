@@ -131,6 +131,12 @@ def _tokens_of(piece: Piece) -> Iterator[Token]:
         yield Token(kind, text, start_pos=piece.places[start], end_pos=last + 1, line=1, column=1)
 
 
+@lru_cache(maxsize=4096)
+def reads_as_name(text: str) -> bool:
+    """Whether a name may stand without quotes: it has a name's letters and is no word of the language."""
+    return [("NAME", text)] == [(token.type, str(token)) for token in _lex(text)]
+
+
 def grammar_text() -> str:
     """The grammar as it is shipped."""
     return GRAMMAR.read_text(encoding="utf-8")
@@ -323,7 +329,7 @@ class _Reader:
 
     def _policy(self, tree: Tree[Token]) -> doc.Header:
         name, *version = (_token(c) for c in tree.children)
-        return doc.Header(self._word(name), str(version[0]) if version else "1", self._span(tree))
+        return doc.Header(self._word(name), str(version[0]) if version else None, self._span(tree))
 
     def _timezone(self, tree: Tree[Token]) -> doc.Timezone:
         return doc.Timezone(self._inner_name(tree), self._span(tree))

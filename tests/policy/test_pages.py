@@ -18,8 +18,8 @@ from policyctl.schemas.diagnostics import Diagnostic, Severity
 
 HEADINGS = ("What it finds", "Why it matters", "Example", "Instead")
 
-ABOUT_FILES = {"P104", "P105", "P106", "P107", "P109", "P110"}
-"""Codes about files on disk: their pages describe the files."""
+ABOUT_FILES = {"P104", "P105", "P106", "P107", "P109", "P110", "P111"}
+"""Codes about files on disk: their pages describe the files, or two surfaces."""
 
 
 A_DAY = date(2026, 11, 24)

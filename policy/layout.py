@@ -1,0 +1,172 @@
+"""
+Statements as words and phrases -> lines of .policy text.
+
+Each statement has one layout, whatever it looked like before. Statements of one kind that follow each
+other are a run: their columns stand under one another, and what follows the head stands on the head's
+line only if it has room there in the whole run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+WIDTH = 100
+"""Columns that a line may have; only one word alone may pass them."""
+
+MAX_COLUMN = 40
+"""A cell wider than this doesn't push the others of its column to the right."""
+
+CLAUSE = "  "
+CONTINUED = "    "
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """
+    What stays on one line, and where it started in the source.
+
+    `beside` is a comment that ends its line, `below` are comments on lines of their own after it.
+    """
+
+    text: str
+    at: int
+    beside: str | None = None
+    below: tuple[str, ...] = ()
+
+    @property
+    def commented(self) -> bool:
+        """Whether the line has to end after this word."""
+        return self.beside is not None or bool(self.below)
+
+
+Phrase = tuple[Word, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """
+    A statement as phrases.
+
+    `head` are the columns of its first line; an empty phrase leaves its column blank. `tail` goes on
+    behind the head where there is room, else it has the next line; so many of its phrases as `aligned`
+    says are columns too. `clauses` have a line each. `alone` says that the run has no say in this, and
+    that the tail is the head's own sentence going on.
+    """
+
+    head: tuple[Phrase, ...]
+    tail: tuple[Phrase, ...] = ()
+    clauses: tuple[Phrase, ...] = ()
+    aligned: int = 0
+    alone: bool = False
+
+
+def run_lines(run: Sequence[Shape]) -> list[list[str]]:
+    """The lines of each statement of a run."""
+    heads = _widths([shape.head for shape in run])
+    tails = _widths([shape.tail[: shape.aligned] for shape in run])
+    rows = [(*_head(shape, heads), *_tail(shape, tails)) for shape in run]
+    flat = [_fits(row) for row in rows]
+    together = all(fits for shape, fits in zip(run, flat, strict=True) if shape.tail and not shape.alone)
+    return [
+        list(_statement(shape, row if fits and (together or shape.alone) else None, heads, tails))
+        for shape, row, fits in zip(run, rows, flat, strict=True)
+    ]
+
+
+def _statement(shape: Shape, row: Phrase | None, heads: list[int], tails: list[int]) -> Iterator[str]:
+    """`row` is head and tail where they stand on one line."""
+    if row is not None:
+        yield from _fill(row, "", CONTINUED)
+    else:
+        yield from _fill(_head(shape, heads), "", CONTINUED)
+        yield from _fill(_tail(shape, tails), CLAUSE, CLAUSE)
+    for clause in shape.clauses:
+        yield from _fill(clause, CLAUSE, CONTINUED)
+
+
+# --- columns ---------------------------------------------------------------------------------------
+
+
+def text_of(phrase: Iterable[Word]) -> str:
+    """A phrase on one line."""
+    return " ".join(word.text for word in phrase)
+
+
+def _widths(rows: Sequence[tuple[Phrase, ...]]) -> list[int]:
+    """How wide each column of a run is; 0 where nobody has anything in it."""
+    count = max((len(row) for row in rows), default=0)
+    cells = [[len(text_of(row[i])) for row in rows if i < len(row)] for i in range(count)]
+    return [max((width for width in column if width <= MAX_COLUMN), default=0) for column in cells]
+
+
+def _columns(cells: tuple[Phrase, ...], widths: list[int], first_gap: int = 2) -> Phrase:
+    """Cells in a row, each filled up to its column's width; blanks at a line's end are cut later."""
+    row: list[Word] = []
+    for number, (cell, width) in enumerate(zip(cells, widths, strict=False)):
+        row += _padded(cell, width, gap=first_gap if number == 0 else 2)
+    return tuple(row)
+
+
+def _padded(cell: Phrase, width: int, gap: int) -> Phrase:
+    """A cell with the blanks behind it; the one that joins words is left to them."""
+    if not width:
+        return cell
+    fill = " " * (max(width - len(text_of(cell)), 0) + gap - 1)
+    if not cell:
+        return (Word(fill, -1),)
+    return (*cell[:-1], replace(cell[-1], text=cell[-1].text + fill))
+
+
+def _head(shape: Shape, widths: list[int]) -> Phrase:
+    """The columns of a head; the last one isn't filled up where the tail is the same sentence."""
+    if shape.alone:
+        return (*_columns(shape.head[:-1], widths, 1), *shape.head[-1])
+    return _columns(shape.head, widths, 1)
+
+
+def _tail(shape: Shape, widths: list[int]) -> Phrase:
+    """The tail as one phrase, each of its parts kept together where a line has room for it."""
+    if shape.alone:
+        return tuple(word for part in shape.tail for word in part)
+    parts = tuple(_kept_together(part) for part in shape.tail)
+    free = parts[shape.aligned :]
+    row = _columns(parts[: shape.aligned], widths)
+    return (*row, *_columns(free, [len(text_of(part)) for part in free]))
+
+
+def _kept_together(phrase: Phrase) -> Phrase:
+    """A phrase as one word, if nothing has to stand inside it and a line has room for it."""
+    text = text_of(phrase)
+    if not phrase or any(word.commented for word in phrase[:-1]) or len(text) > WIDTH - len(CONTINUED):
+        return phrase
+    return (replace(phrase[-1], text=text, at=phrase[0].at),)
+
+
+def _fits(row: Phrase) -> bool:
+    """Whether a row has room on one line, and no comment keeps its words apart."""
+    return not any(word.commented for word in row[:-1]) and len(text_of(row).rstrip()) <= WIDTH
+
+
+# --- lines -----------------------------------------------------------------------------------------
+
+
+def _fill(words: Phrase, first: str, rest: str) -> Iterator[str]:
+    """
+    Words filled into lines, the first of which starts with `first`, the others with `rest`.
+
+    Comments on lines of their own stand where the next word does, behind the last one as clauses do.
+    """
+    line, indent = "", first
+    for number, word in enumerate(words):
+        if line and len(indent + line) + 1 + len(word.text.rstrip()) > WIDTH:
+            yield (indent + line).rstrip()
+            line, indent = "", rest
+        line = f"{line} {word.text}" if line else word.text.lstrip()
+        if word.commented:
+            last = number == len(words) - 1
+            yield (indent + line).rstrip() + ("" if word.beside is None else f"  {word.beside}")
+            yield from ((CLAUSE if last else rest) + comment for comment in word.below)
+            line, indent = "", rest
+    if line:
+        yield (indent + line).rstrip()
