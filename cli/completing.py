@@ -65,6 +65,13 @@ def codes(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[C
     return [CompletionItem(code) for code in known_codes() if code.startswith(incomplete.upper())]
 
 
+def schemas(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Offers the published schemas."""
+    from .verbs.schema import schema_names
+
+    return [CompletionItem(name) for name in schema_names() if name.startswith(incomplete)]
+
+
 def _engine(ctx: click.Context) -> Engine | None:
     """The engine of the policy that the command line means; None where there is none to be had."""
     from ..router import Engine

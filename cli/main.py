@@ -21,6 +21,7 @@ VERBS = {
     "fallback-chain": "Show what is tried after a model fails.",
     "table": "Show a policy as a table: who serves which complexity and capability.",
     "rule": "Print the page of a diagnostic's code.",
+    "schema": "Print a published JSON Schema.",
     "completion": "Print the completion script of a shell.",
 }
 

@@ -1,0 +1,70 @@
+"""`policyctl schema`: a published JSON Schema."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from ... import schemas
+from ...policy.names import did_you_mean
+from .. import completing
+from ..options import color_option
+from ..output import columns, fits, named, note, out
+from ..writing import rewrite
+
+_ENDING = ".schema.json"
+
+
+@click.command()
+@click.argument("name", required=False, shell_complete=completing.schemas)
+@click.option("--list", "everything", is_flag=True, help="List all schemas.")
+@click.option("-o", "--output", metavar="FILE", shell_complete=completing.files, help="Write it to a file.")
+@color_option
+def command(name: str | None, everything: bool, output: str | None) -> None:
+    """
+    Print a published JSON Schema.
+
+    NAME is policy unless another is given: the shape of a policy in YAML, by which an editor that speaks to
+    the YAML language server checks and completes. The others are those of a PRD and of what --json prints.
+    """
+    if everything:
+        for line in columns([[named(each), _title(each)] for each in schema_names()], indent=0):
+            out(line)
+        return
+    text = schema_text(name or "policy")
+    if output is None or output == "-":
+        out(text.rstrip("\n") if fits(text) else json.dumps(json.loads(text), indent=2))
+        return
+    rewrite(Path(output), text.encode())
+    note(f"wrote {output}")
+
+
+def schema_names() -> list[str]:
+    """The names of all published schemas, the policy's first."""
+    names = (file.name.removesuffix(_ENDING) for file in _folder().glob(f"*{_ENDING}"))
+    return sorted(names, key=lambda name: (name != "policy", name))
+
+
+def schema_text(name: str) -> str:
+    """
+    The text of a published schema.
+
+    Raises:
+        click.UsageError: there is none of this name.
+    """
+    names = schema_names()
+    if name not in names:
+        help = did_you_mean(name, names) or "policyctl schema --list lists all"
+        raise click.UsageError(f"there is no schema {name}; {help}")
+    return (_folder() / f"{name}{_ENDING}").read_text(encoding="utf-8")
+
+
+def _folder() -> Path:
+    return Path(schemas.__path__[0])
+
+
+def _title(name: str) -> str:
+    title: str = json.loads(schema_text(name))["title"]
+    return title

@@ -1,0 +1,87 @@
+"""
+Files that the command writes: whole or not at all, and never through a symbolic link.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from secrets import token_hex
+
+import click
+
+
+def write_new(path: Path, data: bytes) -> None:
+    """
+    Write a file that isn't there yet.
+
+    Raises:
+        click.ClickException: something is there already, or the file can't be written.
+    """
+    with _told(path):
+        if os.path.lexists(path):
+            raise FileExistsError
+        with _written_beside(path, data, 0o666) as temporary:
+            try:
+                os.link(temporary, path)  # unlike a renamed file, a link never takes another's place
+            except FileExistsError:
+                raise
+            except OSError:  # a disk that knows no links
+                temporary.replace(path)
+
+
+def rewrite(path: Path, data: bytes) -> None:
+    """
+    Write a file, in place of the one that is there, if any, whose permissions it keeps.
+
+    Raises:
+        click.ClickException: it is a symbolic link or no regular file, or can't be written.
+    """
+    with _told(path):
+        mode = _mode(path)
+        with _written_beside(path, data, 0o666 if mode is None else mode) as temporary:
+            if mode is not None:
+                temporary.chmod(mode)
+            temporary.replace(path)
+
+
+def _mode(path: Path) -> int | None:
+    """The permissions of a file that is there already."""
+    try:
+        found = path.lstat()
+    except FileNotFoundError:
+        return None
+    if stat.S_ISLNK(found.st_mode):
+        raise click.ClickException(f"{path} can't be written: it is a symbolic link")
+    if not stat.S_ISREG(found.st_mode):
+        raise click.ClickException(f"{path} can't be written: it is no regular file")
+    return stat.S_IMODE(found.st_mode)
+
+
+@contextmanager
+def _written_beside(path: Path, data: bytes, mode: int) -> Iterator[Path]:
+    """A file with the data in the same folder, which is gone afterwards unless it was renamed."""
+    temporary = path.with_name(f".policyctl-{token_hex(8)}")
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        yield temporary
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except FileExistsError as error:
+        raise click.ClickException(f"{path} is there already; nothing was written") from error
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else "its name can't be used"
+        raise click.ClickException(f"{path} can't be written: {reason.lower()}") from error
