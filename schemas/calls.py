@@ -1,7 +1,7 @@
 """
 One call of a model: what is sent, what comes back, and how it can fail.
 
-An adapter turns a Call into an Answer or raises CallFailed; it tries once, never retries, and
+An adapter turns a Call into an Answer or raises ProviderError; it tries once, never retries, and
 knows nothing of chains, budgets or other models. Everything an adapter says has been made safe:
 no key, no prompt and no provider's text is in an error.
 """
@@ -100,7 +100,7 @@ class Billed(StrEnum):
     YES = "yes"
 
 
-class CallFailed(PolicyctlError):
+class ProviderError(PolicyctlError):
     """
     One attempt at a model failed.
 
@@ -143,7 +143,7 @@ class Adapter(Protocol):
         Ask once, and wait for the whole answer.
 
         Raises:
-            CallFailed: whatever went wrong; an empty or cut-off answer too.
+            ProviderError: whatever went wrong; an empty or cut-off answer too.
         """
 
     def stream(self, call: Call) -> AsyncIterator[Piece]:

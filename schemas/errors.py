@@ -3,6 +3,7 @@ The exceptions of policyctl; callers catch by branch.
 
 PolicyctlError
 ├── PolicyError     the policy's text or model is wrong; carries the Report
+├── ProviderError   one attempt at a model failed; carries the FailureKind (schemas.calls)
 ├── RequestError    a request lacks a fact or has an impossible one; carries the problems
 └── StoryError      a PRD can't be read at all, or has no such story
 """
