@@ -24,13 +24,23 @@ class Label:
 
 
 @dataclass(frozen=True, slots=True)
+class Edit:
+    """A piece of the text, what stands there, and what is to stand there instead."""
+
+    span: Span
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True)
 class Diagnostic:
     """
     One finding.
 
     `message` is one lower-case sentence without a final period, the user's own words in
     backticks; `help` says the next step. `span` is missing only where there is no text to
-    point at, such as a file that can't be read.
+    point at, such as a file that can't be read. `fix` is there where the mend is sure: the
+    edits that do it, none of which overlap.
     """
 
     code: str
@@ -40,6 +50,7 @@ class Diagnostic:
     help: str | None = None
     label: str | None = None
     others: tuple[Label, ...] = ()
+    fix: tuple[Edit, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

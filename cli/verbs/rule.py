@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pkgutil
+import re
 from collections.abc import Iterator
 from importlib import import_module
 from inspect import cleandoc
@@ -17,6 +18,9 @@ from ..options import color_option
 from ..output import columns, named, out, strong
 
 FORMAT_VERSION = "1.0"
+
+HEADINGS = ("What it finds", "Why it matters", "Example", "Instead")
+"""The parts of a page, in their order."""
 
 
 @click.command()
@@ -67,6 +71,12 @@ def page_of(module: str) -> str:
 def title_of(page: str) -> str:
     """`unknown model`, from a page that starts `P203: unknown model`."""
     return page.partition("\n")[0].partition(": ")[2]
+
+
+def sections(page: str) -> dict[str, str]:
+    """The text below each heading of a page."""
+    parts = re.split(rf"^({'|'.join(HEADINGS)})$\n", page, flags=re.MULTILINE)
+    return {heading: text.strip("\n") for heading, text in zip(parts[1::2], parts[2::2], strict=True)}
 
 
 def _list_all(as_json: bool) -> None:
