@@ -27,4 +27,5 @@ def render(findings: Findings) -> str:
         ]
         for code, count in sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     ]
-    return "\n".join([*columns(rows, indent=0), *summary(findings)])
+    gap = [""] if rows else []
+    return "\n".join([*columns(rows, indent=0), *gap, *summary(findings)])

@@ -96,7 +96,7 @@ def command(
 
 def _checked(files: tuple[str, ...], today: date) -> Checked:
     if files != ("-",):
-        return validate(files)
+        return validate(files, today)
     data = sys.stdin.buffer.read(MAX_FILE_BYTES + 1)
     if len(data) > MAX_FILE_BYTES:
         raise click.UsageError("standard input is larger than a policy may be")

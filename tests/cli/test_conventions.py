@@ -15,7 +15,7 @@ from unittest.mock import patch
 
 import pytest
 
-from policyctl.cli import config, diagnostics
+from policyctl.cli import config
 from policyctl.cli.main import VERBS
 from policyctl.policy.check import Checked
 from policyctl.router import validate
@@ -1147,19 +1147,6 @@ def test_authors_pay_for_no_client(loop: Path, words: str) -> None:
     On the author's path there is no LiteLLM, asyncio, HTTP client, pydantic, jsonschema or YAML.
     """
     assert set() == imported(loop, *words.split()) & HEAVY
-
-
-def test_the_format_version_is_one(loop: Path) -> None:
-    """
-    All documents say the same format_version.
-    """
-    words = ["validate --output-format json", "rule --json", "list --json", "table --json"]
-    words += ["select --complexity 1 --json", "explain --complexity 1 --json"]
-    words += ["fallback-chain --provider haiku --json", "explain --complexity 1 --why-not haiku --json"]
-
-    assert {diagnostics.FORMAT_VERSION} == {
-        call(*line.split(), at=loop).json["format_version"] for line in words
-    }
 
 
 @pytest.mark.parametrize("name", [".env", "policyctl.toml", "pyproject.toml"])
