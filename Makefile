@@ -21,7 +21,7 @@ BIN     := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE VIRTUAL_ENV
 
-.PHONY: help setup venv demo test lint style types dev bench soak fmt lock clean
+.PHONY: help setup venv demo test lint style types dev bench soak fmt lock prices clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -127,6 +127,18 @@ lock: $(STAMPS)/requirements ## write requirements/*.txt anew
 	@$(COMPILE) -c requirements/run.txt -o requirements/base.txt
 	@$(COMPILE) -c requirements/base.txt --extra dev -o requirements/dev.txt
 	@git diff --stat -- requirements
+
+# Only its price map is looked at: LiteLLM is laid beside everything else, without what it depends on, and
+# never run; nothing in that folder is read at start-up either.
+LITELLM := $(AWAY)/litellm
+
+prices: $(STAMPS)/wheel ## take the shipped price catalogue anew from the newest LiteLLM
+	@rm -rf $(LITELLM)
+	@$(BIN)/uv pip install --quiet --no-config --no-deps --only-binary :all: --exclude-newer '7 days' \
+	    --target $(LITELLM) 'litellm>=1.100,<2'
+	@PYTHONPATH=$(LITELLM) POLICYCTL_PRICES=providers/prices.json $(BIN)/policyctl prices update
+	@rm -rf $(LITELLM)
+	@git diff --stat -- providers
 
 clean: ## remove what make made
 	@rm -rf build dist *.egg-info .benchmarks .hypothesis .mypy_cache .pytest_cache .ruff_cache

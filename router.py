@@ -6,11 +6,11 @@ The one object that puts the rooms together: what a program, the command and a l
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 
@@ -25,7 +25,8 @@ from .engine.windows import next_change
 from .policy.check import Checked, check_files, check_text
 from .policy.freshness import outdated
 from .policy.names import did_you_mean
-from .providers.catalogue import key_names_for, load_catalogue, look_up, suggest
+from .providers.catalogue import key_names_for, look_up, suggest
+from .providers.snapshots import catalogue_in_force
 from .schemas.catalogue import Catalogue, Price, Prices
 from .schemas.decision import Decision, Explanation
 from .schemas.diagnostics import Report
@@ -72,10 +73,9 @@ class PriceBook:
         return key_names_for(self.catalogue, model_id)
 
 
-@lru_cache(maxsize=1)
 def price_book() -> Prices:
-    """The shipped price catalogue."""
-    return PriceBook(load_catalogue())
+    """The price catalogue that counts here: the shipped one, or a newer one of this machine."""
+    return PriceBook(catalogue_in_force(os.environ).catalogue)
 
 
 def validate(paths: Iterable[PolicyPath], today: date | None = None) -> Checked:

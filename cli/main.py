@@ -20,6 +20,7 @@ VERBS = {
     "list": "List the models of a policy.",
     "fallback-chain": "Show what is tried after a model fails.",
     "table": "Show a policy as a table: who serves which complexity and capability.",
+    "prices": "Show what the price catalogue knows of models, or take a newer one.",
     "rule": "Print the page of a diagnostic's code.",
     "schema": "Print a published JSON Schema.",
     "completion": "Print the completion script of a shell.",

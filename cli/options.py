@@ -22,6 +22,7 @@ from ..schemas.request import Failure, Request, Spend, State
 from ..schemas.story import Prd, Story
 from . import completing, config
 from .output import set_color
+from .problems import tell_prices
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -196,7 +197,8 @@ class Asked:
 
 
 def load_engine(policies: tuple[str, ...]) -> Engine:
-    """The engine of the policy that is named or found."""
+    """The engine of the policy that is named or found; a price catalogue that is passed over is told."""
+    tell_prices()
     return Engine.load(*(policies or config.find_policy(Path.cwd())))
 
 

@@ -8,6 +8,14 @@ from ..schemas.errors import PolicyctlError, Problem, RequestError, StoryError
 from .output import bad, note, safe, strong, warned
 
 
+class Impossible(click.ClickException):
+    """What can't be done, in one sentence, and what to do about it."""
+
+    def __init__(self, message: str, help: str | None = None) -> None:
+        super().__init__(message)
+        self.help = help
+
+
 def tell(error: PolicyctlError) -> None:
     """Each problem of an error, with what to do about it."""
     if isinstance(error, RequestError):
@@ -29,6 +37,18 @@ def tell_problem(problem: Problem, *, warning: bool = False) -> None:
         note(f"  {strong('help:')} {safe(problem.help)}")
 
 
+def tell_prices() -> None:
+    """Say why a price catalogue of the user's own is passed over, where it is."""
+    import os
+
+    from ..providers.snapshots import catalogue_in_force
+
+    problem = catalogue_in_force(os.environ).problem
+    if problem is not None:
+        help = "policyctl prices update writes it anew; until then the shipped catalogue counts"
+        tell_problem(Problem("prices", problem, help), warning=True)
+
+
 def tell_usage(error: click.ClickException) -> None:
     """What is wrong with a command line: how the verb is used, then the error."""
     if isinstance(error, _NO_WORDS):
@@ -39,7 +59,7 @@ def tell_usage(error: click.ClickException) -> None:
         note(ctx.get_usage())
         note(f"Try '{ctx.command_path} --help' for help.")
         note()
-    tell_problem(Problem("", error.format_message()))
+    tell_problem(Problem("", error.format_message(), error.help if isinstance(error, Impossible) else None))
 
 
 _NO_WORDS: type[click.ClickException] | tuple[()] = getattr(click.exceptions, "NoArgsIsHelpError", ())

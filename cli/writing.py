@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from secrets import token_hex
 
-import click
+from .problems import Impossible
 
 
 def write_new(path: Path, data: bytes) -> None:
@@ -19,7 +19,7 @@ def write_new(path: Path, data: bytes) -> None:
     Write a file that isn't there yet.
 
     Raises:
-        click.ClickException: something is there already, or the file can't be written.
+        Impossible: something is there already, or the file can't be written.
     """
     with _told(path):
         if os.path.lexists(path):
@@ -38,7 +38,7 @@ def rewrite(path: Path, data: bytes) -> None:
     Write a file, in place of the one that is there, if any, whose permissions it keeps.
 
     Raises:
-        click.ClickException: it is a symbolic link or no regular file, or can't be written.
+        Impossible: it is a symbolic link or no regular file, or can't be written.
     """
     with _told(path):
         mode = _mode(path)
@@ -55,9 +55,9 @@ def _mode(path: Path) -> int | None:
     except FileNotFoundError:
         return None
     if stat.S_ISLNK(found.st_mode):
-        raise click.ClickException(f"{path} can't be written: it is a symbolic link")
+        raise Impossible(f"{path} can't be written: it is a symbolic link")
     if not stat.S_ISREG(found.st_mode):
-        raise click.ClickException(f"{path} can't be written: it is no regular file")
+        raise Impossible(f"{path} can't be written: it is no regular file")
     return stat.S_IMODE(found.st_mode)
 
 
@@ -81,7 +81,7 @@ def _told(path: Path) -> Iterator[None]:
     try:
         yield
     except FileExistsError as error:
-        raise click.ClickException(f"{path} is there already; nothing was written") from error
+        raise Impossible(f"{path} is there already; nothing was written") from error
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else "its name can't be used"
-        raise click.ClickException(f"{path} can't be written: {reason.lower()}") from error
+        raise Impossible(f"{path} can't be written: {reason.lower()}") from error

@@ -29,7 +29,7 @@ class Unreadable:
 
 def read_text(path: Path) -> str | Unreadable:
     """The text of a regular file of at most MAX_FILE_BYTES, without its byte order mark."""
-    data = _read_bytes(path)
+    data = read_bytes(path)
     if isinstance(data, Unreadable):
         return data
     try:
@@ -46,7 +46,8 @@ def published_schema(name: str) -> dict[str, Any]:
     return schema
 
 
-def _read_bytes(path: Path) -> bytes | Unreadable:
+def read_bytes(path: Path, most: int = MAX_FILE_BYTES) -> bytes | Unreadable:
+    """The bytes of a regular file that has at most so many."""
     try:
         # O_NONBLOCK: opening a pipe must not wait for its writer.
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -56,12 +57,12 @@ def _read_bytes(path: Path) -> bytes | Unreadable:
         if not stat.S_ISREG(os.fstat(handle).st_mode):
             return Unreadable("it is no regular file")
         with os.fdopen(handle, "rb", closefd=False) as file:
-            data = file.read(MAX_FILE_BYTES + 1)
+            data = file.read(most + 1)
     except OSError as error:
         return Unreadable(_reason(error))
     finally:
         os.close(handle)
-    return Unreadable("it is too large", too_large=True) if len(data) > MAX_FILE_BYTES else data
+    return Unreadable("it is too large", too_large=True) if len(data) > most else data
 
 
 def _reason(error: OSError | ValueError) -> str:

@@ -20,7 +20,7 @@ from typing import Any, Final
 from ..schemas.catalogue import Catalogue, Price
 from ..schemas.policy import CAPABILITIES
 
-_SHIPPED: Final = Path(__file__).with_name("prices.json")
+SHIPPED: Final = Path(__file__).with_name("prices.json")
 _FORMAT: Final = 1
 _ABOUT: Final = (
     "Facts about chat models, taken from LiteLLM's price map, which is MIT-licensed. Prices are nano-USD "
@@ -53,8 +53,10 @@ _NUSD_PER_MTOK_EXPONENT: Final = 15  # a dollar is 10^9 nano-USD, and a price is
 # The dearest model sells at $600 per million tokens; what is above $1,000 is a slip in the map.
 _DEAREST_USD_PER_TOKEN: Final = Decimal("0.001")
 _MOST_TOKENS: Final = 1_000_000_000
+_LARGEST: Final = 10**12  # of all columns: the dearest price
 
 _ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@/+-]{0,199}", re.ASCII)
+_VERSION: Final = re.compile(r"[0-9A-Za-z.+!_-]{0,64}", re.ASCII)
 _PROVIDER: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 
 # Where LiteLLM's word for a provider isn't the prefix under which it takes that provider's models.
@@ -172,7 +174,7 @@ def load_catalogue() -> Catalogue:
         OSError: The installation lacks the file.
         ValueError: The file is no catalogue.
     """
-    return read_catalogue(_SHIPPED.read_bytes())
+    return read_catalogue(SHIPPED.read_bytes())
 
 
 def read_catalogue(text: str | bytes) -> Catalogue:
@@ -187,11 +189,17 @@ def read_catalogue(text: str | bytes) -> Catalogue:
     """
     try:
         document = json.loads(text)
+    except (RecursionError, ValueError) as error:
+        raise ValueError("this file isn't JSON") from error
+    try:
         if document["format"] != _FORMAT or tuple(document["columns"]) != _COLUMNS:
             raise ValueError("this price catalogue was written by another version of policyctl")
         prices = _prices(document["models"])
         as_of = date.fromisoformat(document["as_of"]).isoformat()
-    except (AttributeError, KeyError, TypeError, RecursionError) as error:
+        litellm_version = document["litellm_version"]
+        if not isinstance(litellm_version, str) or not _VERSION.fullmatch(litellm_version):
+            raise ValueError("this price catalogue doesn't say which release of LiteLLM it is from")
+    except (AttributeError, KeyError, TypeError) as error:
         raise ValueError("this file is no price catalogue") from error
     providers = _providers(prices)
     return Catalogue(
@@ -199,6 +207,7 @@ def read_catalogue(text: str | bytes) -> Catalogue:
         providers=providers,
         key_names=MappingProxyType({name: _KEY_NAMES.get(name, ()) for name in sorted(providers)}),
         as_of=as_of,
+        litellm_version=litellm_version,
     )
 
 
@@ -243,8 +252,9 @@ def _prices(rows: list[list[Any]]) -> _Prices:
 
 
 def _refuse_odd_numbers(numbers: tuple[Any, ...]) -> None:
-    """The door for money: whole numbers that aren't negative, or None."""
-    if not {int, type(None)}.issuperset(map(type, numbers)) or min(filter(None, numbers), default=0) < 0:
+    """The door for money and sizes: whole numbers that aren't negative or beyond all measure, or None."""
+    known = [0, *filter(None, numbers)]
+    if not {int, type(None)}.issuperset(map(type, numbers)) or min(known) < 0 or max(known) > _LARGEST:
         raise ValueError("a number of this price catalogue can't be one")
 
 
@@ -295,6 +305,11 @@ def look_up(catalogue: Catalogue, model_id: str) -> Price | None:
     return catalogue.prices.get(model_id)
 
 
+def find_by_name(catalogue: Catalogue, name: str) -> str | None:
+    """The id, in the policy's spelling, of a model that LiteLLM takes without a provider in front."""
+    return _with_provider(catalogue, name) if name in catalogue.prices else None
+
+
 def key_names_for(catalogue: Catalogue, model_id: str) -> tuple[str, ...]:
     """
     Name the environment variables of which one must hold the key for a model.
@@ -340,6 +355,8 @@ def suggest(catalogue: Catalogue, model_id: str, limit: int = 3) -> tuple[str, .
     guesses = [prefix + each if prefix else _with_provider(catalogue, each) for each in near]
     if not prefix.startswith("litellm/") and name in catalogue.prices:
         guesses.append(_with_provider(catalogue, name))
+    if not prefix:
+        guesses += [each for each in catalogue.prices if each.endswith(f"/{name}")]
     # A name that fits exactly beats every near miss at the provider that was written.
     guesses.sort(key=lambda guess: guess.partition("/")[2] != name)
     return tuple(dict.fromkeys(guess for guess in guesses if guess != model_id))[:limit]
@@ -413,7 +430,7 @@ def snapshot(litellm_map: Mapping[str, object], *, litellm_version: str, as_of: 
 
     Args:
         litellm_map: Entries by model id, in USD per token.
-        litellm_version: The release that the map came with.
+        litellm_version: The release that the map came with; empty if nobody knows.
         as_of: The day of the snapshot, ISO 8601.
 
     Returns:

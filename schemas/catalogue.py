@@ -30,13 +30,15 @@ class Catalogue:
     The price catalogue, by model id as LiteLLM spells it, and which provider serves what.
 
     `providers` are all first words that a model id may have; `key_names` gives for a provider
-    the environment variables of which one must hold its key.
+    the environment variables of which one must hold its key. `as_of` is the day of the snapshot,
+    `litellm_version` the release of LiteLLM whose facts these are, empty where nobody said.
     """
 
     prices: Mapping[str, Price]
     providers: frozenset[str]
     key_names: Mapping[str, tuple[str, ...]]
     as_of: str
+    litellm_version: str
 
 
 class Prices(Protocol):

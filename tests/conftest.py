@@ -11,6 +11,7 @@ import pytest
 import policyctl
 
 CHECKOUT = Path(__file__).resolve().parent.parent
+NOWHERE = str(CHECKOUT / "tests" / "nowhere")
 SWITCHES = {
     "CLICOLOR_FORCE",
     "ENABLE_TIME_RULES",
@@ -18,6 +19,9 @@ SWITCHES = {
     "MONTHLY_COST_BUDGET",
     "NO_COLOR",
 }
+os.environ["XDG_DATA_HOME"] = NOWHERE  # no price catalogue of the person's own, not even while modules load
+os.environ.pop("POLICYCTL_PRICES", None)
+
 OF_THE_TESTS = {"POLICYCTL_PAIRS", "POLICYCTL_SEED"}  # the property tests read these, policyctl does not
 
 

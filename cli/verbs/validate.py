@@ -20,6 +20,7 @@ from ..exits import Exit
 from ..formats import FOR_READERS, FORMATS, render
 from ..options import color_option, policy_option
 from ..output import good, note, out, safe
+from ..problems import tell_prices
 
 
 @click.command()
@@ -76,6 +77,7 @@ def command(
     """
     if statistics and output_format not in FOR_READERS:
         raise click.UsageError(f"--statistics is for readers, {output_format} is for programs")
+    tell_prices()
     asked = tuple(files or policies or map(str, config.find_policy(Path.cwd())))
     checked = _checked(asked, date.today() if at is None else at.date())
     failing = frozenset(Severity) if fail_on == "warning" else frozenset({Severity.ERROR})
