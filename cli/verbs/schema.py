@@ -20,7 +20,14 @@ _ENDING = ".schema.json"
 @click.command()
 @click.argument("name", required=False, shell_complete=completing.schemas)
 @click.option("--list", "everything", is_flag=True, help="List all schemas.")
-@click.option("-o", "--output-file", "output", metavar="FILE", shell_complete=completing.files, help="Write it to a file.")
+@click.option(
+    "-o",
+    "--output-file",
+    "output",
+    metavar="FILE",
+    shell_complete=completing.files,
+    help="Write it to a file.",
+)
 @color_option
 def command(name: str | None, everything: bool, output: str | None) -> None:
     """
