@@ -11,7 +11,8 @@ from ..engine.situation import Situation
 from ..policy.names import listed
 from ..policy.words import level_words, listed_count, number, usd, usd_short
 from ..router import Engine
-from ..schemas.plan import BudgetShare, Plan, Planned
+from ..schemas.plan import BudgetShare, Plan, PlanGroup, Planned
+from ..schemas.policy import NANO
 from .explaining import until
 from .output import bad, cells, columns, dim, fits, good, named, pad, paragraph, safe, strong, width
 
@@ -47,9 +48,22 @@ def places_for(amounts: Sequence[int]) -> int:
     return next(exact, 4)
 
 
+def places_for_sums(total: int, others: Sequence[int], places: int) -> int:
+    """
+    How many decimals show sums: two from a dollar on, if that leaves something of each; else those of the rows.
+
+    Args:
+        total: what the plan costs.
+        others: the sums that are shown beside it.
+        places: the decimals of the rows.
+    """
+    cent = NANO // 100
+    return 2 if total >= NANO and all(amount == 0 or abs(amount) >= cent for amount in others) else places
+
+
 @dataclass(frozen=True, slots=True)
 class Money:
-    """How a page shows amounts: all with as many decimals."""
+    """How a page shows amounts that stand below one another: all with as many decimals."""
 
     places: int
 
@@ -72,21 +86,35 @@ class Money:
 
 @dataclass(frozen=True, slots=True)
 class PlanPage:
-    """Everything that the page shows; `by` groups the stories in place of listing them."""
+    """
+    Everything that the page shows.
+
+    `groups` are shown in place of the stories, where there is a `by`. Stories are shown in `money`, groups
+    and sums in `sums`.
+    """
 
     engine: Engine
     plan: Plan
     situation: Situation
     prd: str
     by: str | None
+    groups: tuple[PlanGroup, ...]
     money: Money
+    sums: Money
 
     @classmethod
     def of(cls, engine: Engine, plan: Plan, situation: Situation, prd: str, by: str | None) -> PlanPage:
         """The page of a plan, with as many decimals as its costs need."""
-        return cls(
-            engine, plan, situation, prd, by, Money(places_for([r.cost_nusd for r in flat(plan.stories)]))
-        )
+        groups = grouped(plan, by, engine.table) if by is not None else ()
+        places = places_for([row.cost_nusd for row in flat(plan.stories)])
+        others = [
+            plan.baseline_nusd,
+            plan.baseline_nusd - plan.cost_nusd,
+            plan.delegation_saving_nusd,
+            *(group.cost_nusd for group in groups),
+        ]
+        sums = Money(places_for_sums(plan.cost_nusd, others, places))
+        return cls(engine, plan, situation, prd, by, groups, Money(places), sums)
 
     def lines(self) -> Iterator[str]:
         """The page."""
@@ -165,13 +193,12 @@ class PlanPage:
 
     def _groups(self) -> Iterator[str]:
         assert self.by is not None
-        groups = grouped(self.plan, self.by, self.engine.table)
-        costs = self.money.spread([group.cost_nusd for group in groups])
-        shares = _shares([group.cost_nusd for group in groups])
+        costs = self.sums.spread([group.cost_nusd for group in self.groups])
+        shares = _shares([group.cost_nusd for group in self.groups])
         head = [self.by, "requests", "cost", "share"]
         body = [
             [bad("refused") if g.name is None else named(safe(g.name)), f"{g.requests:,}", cost, share]
-            for g, cost, share in zip(groups, costs, map(_tenths, shares), strict=True)
+            for g, cost, share in zip(self.groups, costs, map(_tenths, shares), strict=True)
         ]
         widths = [max(cells(row[i]) for row in [head, *body]) for i in range(4)]
         for row in [[dim(text) for text in head], *body]:
@@ -182,7 +209,7 @@ class PlanPage:
     # the sums
 
     def _sums(self) -> Iterator[str]:
-        plan, unit = self.plan, self.money.unit
+        plan, unit = self.plan, self.sums.unit
         total, baseline = spread([plan.cost_nusd], unit)[0], spread([plan.baseline_nusd], unit)[0]
         tokens = f"{plan.input_tokens:,} tokens in, {plan.output_tokens:,} out"
         rows = [
@@ -194,7 +221,7 @@ class PlanPage:
         if savings:
             units = spread([plan.delegation_saving_nusd], unit)[0]
             rows.append(("Delegating", units, "saved by sub-tasks, against their stories' models"))
-        amounts = [self.money.words(units) for _, units, _ in rows]
+        amounts = [self.sums.words(units) for _, units, _ in rows]
         room = max(map(len, amounts))
         yield from columns(
             [

@@ -484,7 +484,7 @@ class _Fields:
 
     def odd(self, key: str, message: str, help_text: str | None = None) -> None:
         """Note a problem with one key."""
-        self.reading.odd(self.where(key), message, help_text)
+        self.reading.odd(f"{self.where(key)} (line {self.line})", message, help_text)
 
     def _stands_twice(self, where: str, key: str) -> None:
         self.odd(where, f"the key `{shown(key)}` stands twice, the last one counts", "keep one")

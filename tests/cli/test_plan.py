@@ -160,6 +160,45 @@ def test_as_many_decimals_as_are_needed(places: int, amounts: list[int]) -> None
     assert places == places_for(amounts)
 
 
+@pytest.mark.parametrize(
+    ("shown", "costs"),
+    [
+        ("$0.98", [500_000_000, 480_000_000]),
+        ("$0.985", [500_000_000, 485_000_000]),
+        ("$28.88", [22_500_000_000, 6_000_000_000, 375_000_000]),
+        ("$1.00", [600_000_000, 395_000_000, 5_000_000]),
+    ],
+)
+def test_sums_of_a_dollar_or_more_are_in_cents(tmp_path: Path, shown: str, costs: list[int]) -> None:
+    """
+    The total has the decimals of the stories below a dollar, and cents from there on.
+    """
+    policy = "model m is offline/m costs $1 in, $1 out tier low from complexity 0 has m"
+    (tmp_path / "p.policy").write_text(policy, encoding="utf-8")
+    tokens = [{"input": cost // 1000, "output": 0} for cost in costs]
+    write_prd(tmp_path, [{"id": f"S{n}", "complexity": 1, "estimatedTokens": t} for n, t in enumerate(tokens)])
+
+    assert re.search(rf"^Total +{re.escape(shown)} ", planned(tmp_path).out, re.MULTILINE)
+
+
+def test_a_group_of_less_than_a_cent_keeps_its_decimals(tmp_path: Path) -> None:
+    """
+    Where cents would leave nothing of a group, all groups and sums have the decimals of the stories.
+    """
+    policy = (
+        "model m is offline/m costs $1 in, $1 out model n is offline/n costs $0.001 in, $1 out "
+        "tier low from complexity 0 has n tier high from complexity 5 has m"
+    )
+    (tmp_path / "p.policy").write_text(policy, encoding="utf-8")
+    write_prd(
+        tmp_path,
+        [{"id": f"S{c}", "complexity": c, "estimatedTokens": {"input": 2_000_000, "output": 0}} for c in (1, 9)],
+    )
+
+    assert re.search(r"^Total +\$2\.00 ", planned(tmp_path).out, re.MULTILINE)
+    assert re.search(r"^Total +\$2\.002 ", planned(tmp_path, "--by tier").out, re.MULTILINE)
+
+
 def test_amounts_below_zero_have_their_sign_in_front() -> None:
     """
     A loss reads as one.
@@ -306,8 +345,8 @@ def test_problems_go_to_stderr(shop: Path) -> None:
 
     assert 0 == ran.code
     for text in (
-        "userStories[6].id: id `S-2` is taken by `userStories[1]`",
-        "userStories[6].complexity: complexity `-3` is outside 0 to 10",
+        "userStories[6].id (line 63): id `S-2` is taken by `userStories[1]`",
+        "userStories[6].complexity (line 63): complexity `-3` is outside 0 to 10",
         "`S-7` depends on itself",
         "`S-6` depends on `S-0`, which isn't in this PRD",
     ):

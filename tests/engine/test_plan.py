@@ -251,7 +251,7 @@ def test_two_stories_of_one_id_are_both_planned() -> None:
     result = planned(prd_of(story("A"), story("A", 6)))
 
     assert ["tiny", "mid"] == [row.model for row in result.stories]
-    assert [("userStories[1].id", "id `A` is taken by `userStories[0]`")] == told(result)
+    assert [("userStories[1].id (line 8)", "id `A` is taken by `userStories[0]`")] == told(result)
 
 
 @pytest.mark.parametrize("complexity", [-1, 11, "soon", [3]])
@@ -262,7 +262,7 @@ def test_an_impossible_complexity_is_told(complexity: object) -> None:
     result = planned(prd_of(story("A", complexity), story("B", 6)))
 
     assert ["formula", "number"] == [row.story.complexity.origin for row in result.stories]
-    assert ["userStories[0].complexity"] == [problem.where for problem in result.problems]
+    assert ["userStories[0].complexity (line 3)"] == [problem.where for problem in result.problems]
     assert 2 == result.requests
 
 
@@ -272,7 +272,7 @@ def test_a_text_where_a_number_belongs_is_told() -> None:
     """
     result = planned(prd_of(story("A", estimatedTokens={"input": "many", "output": "2000"})))
 
-    assert [("userStories[0].estimatedTokens.input", "`many` is no number of tokens")] == told(result)
+    assert [("userStories[0].estimatedTokens.input (line 7)", "`many` is no number of tokens")] == told(result)
     assert (1000, 2000) == (result.input_tokens, result.output_tokens)
 
 

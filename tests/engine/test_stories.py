@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import string
 import time
 from collections.abc import Iterator
@@ -39,7 +40,10 @@ def read_story(**fields: object) -> tuple[Story, list[tuple[str, str]]]:
 
 
 def told(prd: Prd) -> list[tuple[str, str]]:
-    return [(problem.where, problem.message) for problem in prd.problems]
+    """
+    What was odd and at which key; the lines have a test of their own.
+    """
+    return [(re.sub(r" \(line \d+\)$", "", p.where), p.message) for p in prd.problems]
 
 
 def refusal(text: str) -> Problem:
@@ -158,6 +162,24 @@ def test_places_have_lines() -> None:
         "userStories[0].delegation.subtasks[0] (line 6)",
         "userStories[0].delegation.subtasks[1] (line 6)",
     ] == [story.place for story in first.subtasks]
+
+
+def test_problems_have_lines() -> None:
+    """
+    What is odd in a story is told with its key and the line on which the object that has it starts.
+    """
+    text = """{"userStories": [
+      {"id": "A", "complexity": -1,
+       "estimatedTokens":
+         {"input": "many"}},
+      {"id": "A"}
+    ]}"""
+
+    assert [
+        "userStories[0].complexity (line 2)",
+        "userStories[0].estimatedTokens.input (line 4)",
+        "userStories[1].id (line 5)",
+    ] == [problem.where for problem in read_prd(text, "prd.json").problems]
 
 
 def test_a_story_that_is_no_object_is_told_and_the_rest_goes_on() -> None:
@@ -403,7 +425,7 @@ def test_an_unknown_capability_is_kept_and_told() -> None:
 
     assert {"visoin"} == prd.stories[0].requires
     assert (
-        Problem("[0].required_capabilities", "unknown capability `visoin`", "did you mean `vision`?"),
+        Problem("[0].required_capabilities (line 1)", "unknown capability `visoin`", "did you mean `vision`?"),
     ) == prd.problems
 
 
