@@ -50,7 +50,7 @@ def places_for(amounts: Sequence[int]) -> int:
 
 def places_for_sums(total: int, others: Sequence[int], places: int) -> int:
     """
-    How many decimals show sums: two from a dollar on, if that leaves something of each; else those of the rows.
+    How many decimals show sums: two from a dollar on, if that leaves something of each; else those of rows.
 
     Args:
         total: what the plan costs.

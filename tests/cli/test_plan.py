@@ -176,7 +176,9 @@ def test_sums_of_a_dollar_or_more_are_in_cents(tmp_path: Path, shown: str, costs
     policy = "model m is offline/m costs $1 in, $1 out tier low from complexity 0 has m"
     (tmp_path / "p.policy").write_text(policy, encoding="utf-8")
     tokens = [{"input": cost // 1000, "output": 0} for cost in costs]
-    write_prd(tmp_path, [{"id": f"S{n}", "complexity": 1, "estimatedTokens": t} for n, t in enumerate(tokens)])
+    write_prd(
+        tmp_path, [{"id": f"S{n}", "complexity": 1, "estimatedTokens": t} for n, t in enumerate(tokens)]
+    )
 
     assert re.search(rf"^Total +{re.escape(shown)} ", planned(tmp_path).out, re.MULTILINE)
 
@@ -192,7 +194,10 @@ def test_a_group_of_less_than_a_cent_keeps_its_decimals(tmp_path: Path) -> None:
     (tmp_path / "p.policy").write_text(policy, encoding="utf-8")
     write_prd(
         tmp_path,
-        [{"id": f"S{c}", "complexity": c, "estimatedTokens": {"input": 2_000_000, "output": 0}} for c in (1, 9)],
+        [
+            {"id": f"S{c}", "complexity": c, "estimatedTokens": {"input": 2_000_000, "output": 0}}
+            for c in (1, 9)
+        ],
     )
 
     assert re.search(r"^Total +\$2\.00 ", planned(tmp_path).out, re.MULTILINE)

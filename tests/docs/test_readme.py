@@ -1,7 +1,7 @@
 """
-What the README shows is what happens: each command in it is run, each policy in it is checked.
+What the README and its like show is what happens: each command is run, each policy is checked.
 
-`python tests/docs/test_readme.py` writes the README's outputs anew, with the package that it finds.
+`python tests/docs/test_readme.py` writes the outputs on all these pages anew, with the package that it finds.
 """
 
 from __future__ import annotations
@@ -24,6 +24,14 @@ from policyctl.schemas.decision import Missed
 ROOT = Path(__file__).parent.parent.parent
 README = ROOT / "README.md"
 EXAMPLE = ROOT / "examples" / "claude-loop"
+PAGES = {
+    "README.md": "claude-loop",
+    "examples/README.md": ".",
+    "examples/case-studies/README.md": "case-studies",
+    "docs/plan.md": "team",
+}
+"""Pages with commands, and the folder of examples/ in which a reader types them."""
+
 CONSOLE = re.compile(r"(```console\n\$ (policyctl [^\n]*)\n)(.*?)(```)", re.DOTALL)
 TYPOS = (
     ("prefers litellm/gpt-4o, gemini", "perfers litellm/gpt-4o, gemini"),
@@ -33,16 +41,17 @@ TYPOS = (
 
 
 def workplace(folder: Path) -> Path:
-    """A copy of the example, and beside it a policy with three typos."""
-    here = folder / "claude-loop"
-    shutil.copytree(EXAMPLE, here)
+    """A copy of the examples; one of them has a policy with three typos beside its own."""
+    copy = folder / "examples"
+    shutil.copytree(EXAMPLE.parent, copy)
     text = (EXAMPLE / "claude-loop.policy").read_text(encoding="utf-8")
     for right, wrong in TYPOS:
         assert right in text
         text = text.replace(right, wrong)
+    here = copy / EXAMPLE.name
     (here / "policyctl.toml").write_text('policy = "claude-loop.policy"\n', encoding="utf-8")
     (here / "broken.policy").write_text(text, encoding="utf-8")
-    return here
+    return copy
 
 
 def run(command: str, here: Path) -> str:
@@ -59,15 +68,20 @@ def steady(text: str) -> str:
     return re.sub(r"(Selection time: )[0-9.]+ms", r"\g<1>0.26ms", text)
 
 
-BLOCKS = [(match[2], match[3]) for match in CONSOLE.finditer(README.read_text(encoding="utf-8"))]
+def blocks(page: str) -> list[tuple[str, str]]:
+    """The commands of a page, and what it shows below each."""
+    return [(match[2], match[3]) for match in CONSOLE.finditer((ROOT / page).read_text(encoding="utf-8"))]
 
 
-@pytest.mark.parametrize(("command", "shown"), BLOCKS, ids=[command for command, _ in BLOCKS])
-def test_each_command_prints_what_the_readme_shows(command: str, shown: str, tmp_path: Path) -> None:
+SHOWN = [(page, *block) for page in PAGES for block in blocks(page)]
+
+
+@pytest.mark.parametrize(("page", "command", "shown"), SHOWN, ids=[f"{p}: {c}" for p, c, _ in SHOWN])
+def test_each_command_prints_what_the_page_shows(page: str, command: str, shown: str, tmp_path: Path) -> None:
     """
-    A command of the README, run in a copy of the example, prints the text below it.
+    A command of a page, run in a copy of the example, prints the text below it.
     """
-    assert shown == run(command, workplace(tmp_path))
+    assert shown == run(command, workplace(tmp_path) / PAGES[page])
 
 
 def test_the_policy_of_the_readme_has_no_finding() -> None:
@@ -97,6 +111,7 @@ def test_the_program_of_the_readme_runs() -> None:
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder:
         there = workplace(Path(folder))
-        text = README.read_text(encoding="utf-8")
-        text = CONSOLE.sub(lambda match: match[1] + run(match[2], there) + match[4], text)
-        README.write_text(text, encoding="utf-8")
+        for page, example in PAGES.items():
+            text = (ROOT / page).read_text(encoding="utf-8")
+            text = CONSOLE.sub(lambda match: match[1] + run(match[2], there / example) + match[4], text)  # noqa: B023
+            (ROOT / page).write_text(text, encoding="utf-8")

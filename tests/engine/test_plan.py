@@ -272,7 +272,9 @@ def test_a_text_where_a_number_belongs_is_told() -> None:
     """
     result = planned(prd_of(story("A", estimatedTokens={"input": "many", "output": "2000"})))
 
-    assert [("userStories[0].estimatedTokens.input (line 7)", "`many` is no number of tokens")] == told(result)
+    assert [("userStories[0].estimatedTokens.input (line 7)", "`many` is no number of tokens")] == told(
+        result
+    )
     assert (1000, 2000) == (result.input_tokens, result.output_tokens)
 
 

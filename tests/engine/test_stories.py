@@ -425,7 +425,9 @@ def test_an_unknown_capability_is_kept_and_told() -> None:
 
     assert {"visoin"} == prd.stories[0].requires
     assert (
-        Problem("[0].required_capabilities (line 1)", "unknown capability `visoin`", "did you mean `vision`?"),
+        Problem(
+            "[0].required_capabilities (line 1)", "unknown capability `visoin`", "did you mean `vision`?"
+        ),
     ) == prd.problems
 
 
