@@ -9,6 +9,7 @@ import os
 import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
 
@@ -37,6 +38,20 @@ def upward(start: Path) -> Iterator[Path]:
             return
 
 
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """
+    A setting, and where it comes from.
+
+    `kind` is flag, environment, file, found or default; `origin` is the variable, the file and its key, or
+    what was looked for.
+    """
+
+    values: tuple[str, ...]
+    kind: str
+    origin: str
+
+
 def find_policy(here: Path) -> list[Path]:
     """
     The policy that applies here.
@@ -44,16 +59,21 @@ def find_policy(here: Path) -> list[Path]:
     Raises:
         click.UsageError: there is none, or more than one.
     """
+    return [Path(value) for value in policy_setting(here).values]
+
+
+def policy_setting(here: Path) -> Setting:
+    """The policy that applies here, as `find_policy`, and why."""
     configured = _configured("policy", here)
-    if configured:
-        return [Path(p) for p in configured]
+    if configured is not None:
+        return configured
     for folder in upward(here):
         for name in POLICY_NAMES:
             if (folder / name).is_file():
-                return [_short(folder / name, here)]
+                return _found(folder / name, here, name)
         found = sorted(folder.glob("*.policy"))
         if len(found) == 1:
-            return [_short(found[0], here)]
+            return _found(found[0], here, "the only *.policy")
         if found:
             names = ", ".join(path.name for path in found[:5])
             raise click.UsageError(
@@ -69,13 +89,18 @@ def find_prd(here: Path) -> Path:
     Raises:
         click.UsageError: there is none.
     """
+    return Path(prd_setting(here).values[0])
+
+
+def prd_setting(here: Path) -> Setting:
+    """The PRD that applies here, as `find_prd`, and why."""
     configured = _configured("prd", here)
-    if configured:
-        return Path(configured[0])
+    if configured is not None:
+        return configured
     for folder in upward(here):
         for name in PRD_NAMES:
             if (folder / name).is_file():
-                return _short(folder / name, here)
+                return _found(folder / name, here, name)
     raise click.UsageError("no prd.json was found here or above; say which: --prd FILE")
 
 
@@ -86,48 +111,84 @@ def color(here: Path) -> str:
     Raises:
         click.UsageError: what the environment or a configuration file says is none of the choices.
     """
-    when = (_configured("color", here) or ["auto"])[0]
+    return color_setting(here).values[0]
+
+
+def color_setting(here: Path) -> Setting:
+    """When to use colour, as `color`, and why."""
+    setting = _configured("color", here) or Setting(("auto",), "default", "")
+    when = setting.values[0]
     if when not in COLORS:
         help = did_you_mean(when, COLORS, else_list="it is one of")
         raise click.UsageError(f"the setting `color` can't be `{when}`; {help}")
-    return when
+    return setting
+
+
+def _found(path: Path, here: Path, sought: str) -> Setting:
+    return Setting((str(_short(path, here)),), "found", f"{sought} here or above")
 
 
 def environment(here: Path) -> Mapping[str, str]:
     """The environment, with what a `.env` file of this project adds to it."""
+    return {**dotenv(here)[1], **os.environ}
+
+
+def dotenv(here: Path) -> tuple[Path | None, Mapping[str, str]]:
+    """The nearest `.env`, as one would write it from here, and what it sets."""
     for folder in upward(here):
         if (folder / ".env").is_file():
             from dotenv import dotenv_values
 
             stream = StringIO(_text(folder / ".env"))
             values = dotenv_values(stream=stream, interpolate=False)
-            return {**{k: v for k, v in values.items() if v is not None}, **os.environ}
-    return os.environ
+            return _short(folder / ".env", here), {k: v for k, v in values.items() if v is not None}
+    return None, {}
 
 
-def _configured(key: str, here: Path) -> list[str]:
+def _configured(key: str, here: Path) -> Setting | None:
     """A setting from the environment, else from the nearest configuration file."""
-    said = os.environ.get(f"POLICYCTL_{key.upper()}")
+    variable = f"POLICYCTL_{key.upper()}"
+    said = os.environ.get(variable)
     if said:
-        return said.split(os.pathsep) if key == "policy" else [said]
+        values = said.split(os.pathsep) if key == "policy" else [said]
+        return Setting(tuple(values), "environment", variable)
     for folder in upward(here):
         table = _table(folder)
         if table is not None:
-            value = table.get(key)
-            values = value if isinstance(value, list) else [] if value is None else [value]
-            return [str(folder / str(v)) if key in ("policy", "prd") else str(v) for v in values]
-    return []
+            return _of_table(table, key, here)
+    return None
 
 
-def _table(folder: Path) -> Mapping[str, object] | None:
+def _of_table(table: _Table, key: str, here: Path) -> Setting | None:
+    value = table.settings.get(key)
+    values = value if isinstance(value, list) else [] if value is None else [value]
+    if not values:
+        return None
+    texts = [str(v) for v in values]
+    if key in ("policy", "prd"):  # from the file's own folder
+        texts = [t if Path(t).is_absolute() else str(_short(table.path.parent / t, here)) for t in texts]
+    return Setting(tuple(texts), "file", f"{table.prefix}{key} in {_short(table.path, here)}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """The settings of a configuration file; `prefix` stands before their keys in it."""
+
+    path: Path
+    prefix: str
+    settings: Mapping[str, object]
+
+
+def _table(folder: Path) -> _Table | None:
     """The settings of a folder's configuration file, if it has one."""
     own, project = folder / "policyctl.toml", folder / "pyproject.toml"
     if own.is_file():
-        return _checked(_read(own), own)
+        return _Table(own, "", _checked(_read(own), own))
     if project.is_file():
         tool = _read(project).get("tool", {})
         table = tool.get("policyctl") if isinstance(tool, dict) else None
-        return _checked(table, project) if isinstance(table, dict) else None
+        if isinstance(table, dict):
+            return _Table(project, "tool.policyctl.", _checked(table, project))
     return None
 
 

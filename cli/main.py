@@ -23,6 +23,7 @@ VERBS = {
     "prices": "Show what the price catalogue knows of models, or take a newer one.",
     "rule": "Print the page of a diagnostic's code.",
     "schema": "Print a published JSON Schema.",
+    "config": "Show each setting, and where it comes from.",
     "completion": "Print the completion script of a shell.",
 }
 

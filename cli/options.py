@@ -29,6 +29,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 FREE_FORM = {"ignore_unknown_options": True, "allow_extra_args": True}
 """Context settings of verbs that take a policy's declared inputs as options."""
 
+COLOR = "policyctl.color"
+"""Where a context keeps what --color says."""
+
 _YES = {"yes", "true", "1", "on"}
 _NO = {"no", "false", "0", "off"}
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -51,6 +54,8 @@ def color_option(function: F) -> F:
     """`--color`, on every verb."""
 
     def apply(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
+        if value is not None:
+            ctx.meta[COLOR] = value
         set_color(value if value is not None else config.color(Path.cwd()))
 
     return click.option(
