@@ -31,7 +31,7 @@ from .schemas.catalogue import Catalogue, Price, Prices
 from .schemas.decision import Decision, Explanation
 from .schemas.diagnostics import Report
 from .schemas.errors import PolicyError, Problem, RequestError
-from .schemas.policy import CAPABILITIES, NANO, CheckedPolicy, Policy
+from .schemas.policy import CAPABILITIES, NANO, Budget, CheckedPolicy, Policy
 from .schemas.request import Failure, Request, Spend, State
 from .schemas.text import Source
 
@@ -148,6 +148,10 @@ class Engine:
     def sources(self) -> tuple[Source, ...]:
         """The text of the policy, file by file."""
         return self.report.sources
+
+    def with_budgets(self, budgets: Mapping[str, Budget]) -> Engine:
+        """The same policy with other budgets: as the environment or a person changed them."""
+        return Engine(Checked(self.report, CheckedPolicy(replace(self.policy, budgets=budgets))))
 
     def without_rules(self) -> DecisionTable:
         """The table of this policy without its rules, hard limits and domains: what tiers alone give."""

@@ -37,6 +37,7 @@ models = names(lambda engine: engine.table.references)
 tiers = names(lambda engine: (tier.name for tier in engine.policy.tiers))
 domains = names(lambda engine: engine.policy.domains)
 budgets = names(lambda engine: engine.policy.budgets, suffix="=")
+budget_names = names(lambda engine: engine.policy.budgets)
 gates = names(lambda engine: (e.gate for e in engine.policy.escalations if e.gate), suffix="=failed")
 models_and_rules = names(lambda engine: [*engine.table.references, *(r.name for r in engine.policy.rules)])
 

@@ -17,7 +17,7 @@ import click
 
 from ..policy.names import did_you_mean
 
-KNOWN = ("policy", "prd", "color")
+KNOWN = ("policy", "prd", "ledger", "color")
 COLORS = ("auto", "always", "never")
 
 MAX_BYTES = 64 * 1024
@@ -25,6 +25,8 @@ MAX_BYTES = 64 * 1024
 
 POLICY_NAMES = ("policyctl.policy", "policyctl.yaml", "policyctl.yml")
 PRD_NAMES = ("prd.json",)
+LEDGER = Path(".claude-loop/policyctl.db")
+USAGE_LOG = "provider_usage.jsonl"
 
 
 def upward(start: Path) -> Iterator[Path]:
@@ -104,6 +106,46 @@ def prd_setting(here: Path) -> Setting:
     raise click.UsageError("no prd.json was found here or above; say which: --prd FILE")
 
 
+def find_ledger(here: Path, said: str | None = None) -> Path | str | None:
+    """
+    The ledger that applies here: a file, or the address of a database; None where there is none.
+
+    `none` says that there is to be none.
+    """
+    name = said or ledger_setting(here).values[0]
+    return None if name == "none" else name if is_address(name) else Path(name)
+
+
+def ledger_setting(here: Path) -> Setting:
+    """The ledger that applies here, as `find_ledger`, and why."""
+    configured = _configured("ledger", here)
+    if configured is not None:
+        return configured
+    for folder in upward(here):
+        if (folder / LEDGER).exists():
+            return _found(folder / LEDGER, here, str(LEDGER))
+    return Setting(("none",), "default", "")
+
+
+def new_ledger(here: Path) -> Path:
+    """Where a ledger is made that nobody has named: beside the loop's other files, else in the checkout."""
+    folders = list(upward(here))
+    loops = [folder for folder in folders if (folder / LEDGER.parent).is_dir()]
+    roots = [folder for folder in folders if (folder / ".git").exists()]
+    return _short((loops or roots or [here])[0] / LEDGER, here)
+
+
+def usage_log(where: Path | str, here: Path) -> Path:
+    """The usage log of a ledger: beside its file; else where a loop has it."""
+    beside = where if isinstance(where, Path) else new_ledger(here)
+    return beside.parent / "logs" / USAGE_LOG
+
+
+def is_address(text: str) -> bool:
+    """Whether a ledger is named by the address of a database."""
+    return text.startswith(("postgresql://", "postgres://"))
+
+
 def color(here: Path) -> str:
     """
     When to use colour, where no flag says.
@@ -165,7 +207,8 @@ def _of_table(table: _Table, key: str, here: Path) -> Setting | None:
     if not values:
         return None
     texts = [str(v) for v in values]
-    if key in ("policy", "prd"):  # from the file's own folder
+    named = key == "ledger" and (texts[0] == "none" or is_address(texts[0]))
+    if key in ("policy", "prd", "ledger") and not named:  # from the file's own folder
         texts = [t if Path(t).is_absolute() else str(_short(table.path.parent / t, here)) for t in texts]
     return Setting(tuple(texts), "file", f"{table.prefix}{key} in {_short(table.path, here)}")
 

@@ -11,6 +11,7 @@ import click
 from .. import __version__
 from ..schemas.errors import PolicyctlError, PolicyError, Problem
 from .exits import Exit
+from .subverbs import no_such_command
 
 VERBS = {
     "validate": "Check a policy: all problems, each with its place and its mend.",
@@ -18,6 +19,8 @@ VERBS = {
     "select": "Choose the models for a request: the chain, its cost, its reason.",
     "plan": "Plan a PRD: each story's model and cost, the sums, and what they do to the budgets.",
     "list": "List the models of a policy.",
+    "budget": "Show what the budgets have spent, and raise, pause or resume them.",
+    "ledger": "Make and check the ledger, which has what was spent.",
     "fallback-chain": "Show what is tried after a model fails.",
     "table": "Show a policy as a table: who serves which complexity and capability.",
     "prices": "Show what the price catalogue knows of models, or take a newer one.",
@@ -53,11 +56,7 @@ class Verbs(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the verb; a misspelt one gets a suggestion, which lazy verbs need done by hand."""
         if args and args[0] not in VERBS and not args[0].startswith("-"):
-            from ..policy.names import closest
-
-            near = closest(args[0], VERBS)
-            hint = f" Did you mean '{near}'?" if near is not None else ""
-            raise click.UsageError(f"No such command '{args[0]}'.{hint}", ctx)
+            raise no_such_command(ctx, args[0], VERBS)
         return super().resolve_command(ctx, args)
 
 

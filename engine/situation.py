@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from ..schemas.policy import Action, Budget, BudgetIn, During, Level, Model
 from ..schemas.request import Spend, State
 from .compile import row_conditions
 from .conditions import budget_holds
+from .periods import period_of
 from .table import DecisionTable
 from .windows import active
 
@@ -97,30 +98,8 @@ def level_of(budget: Budget, spend: Spend) -> Level | None:
 
 def until(budget: Budget, local: datetime) -> datetime | None:
     """When the budget's window turns, in UTC; None for a run or a story, which end by themselves."""
-    midnight = local.replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None, fold=0)
-    if budget.period == "day":
-        turn = midnight + timedelta(days=1)
-    elif budget.period == "week":
-        turn = midnight + timedelta(days=7 - local.weekday())
-    elif budget.period == "month":
-        turn = (midnight.replace(day=1) + timedelta(days=32)).replace(day=1)
-    else:
-        return None
-    return _resumes(turn.replace(tzinfo=local.tzinfo))
-
-
-def _resumes(midnight: datetime) -> datetime:
-    """A local midnight in UTC; where the clock skips it, the moment at which the clock resumes."""
-    # Read with the offset before and after a skip, the skipped time lies after and before it.
-    low, high = (int(midnight.replace(fold=fold).timestamp()) for fold in (1, 0))
-    wanted = midnight.replace(tzinfo=None)
-    while high - low > 1:
-        middle = (low + high) // 2
-        if datetime.fromtimestamp(middle, midnight.tzinfo).replace(tzinfo=None) >= wanted:
-            high = middle
-        else:
-            low = middle
-    return datetime.fromtimestamp(high, UTC)
+    period = period_of(budget.period, local)
+    return None if period is None else period[1]
 
 
 def _rows(table: DecisionTable, state: State, windows: frozenset[str]) -> int:

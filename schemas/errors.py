@@ -5,7 +5,9 @@ PolicyctlError
 ├── PolicyError     the policy's text or model is wrong; carries the Report
 ├── ProviderError   one attempt at a model failed; carries the FailureKind (schemas.calls)
 ├── RequestError    a request lacks a fact or has an impossible one; carries the problems
-└── StoryError      a PRD can't be read at all, or has no such story
+├── StoryError      a PRD can't be read at all, or has no such story
+└── LedgerError     the ledger can't answer, so nothing may be spent
+    └── LedgerMisuse    it was asked what can't be, such as a key for two calls; nothing happened
 """
 
 from __future__ import annotations
@@ -53,3 +55,15 @@ class StoryError(PolicyctlError):
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem.message)
         self.problem = problem
+
+
+class LedgerError(PolicyctlError):
+    """The ledger can't answer; `problem` says why, and what to do."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.message)
+        self.problem = problem
+
+
+class LedgerMisuse(LedgerError):
+    """The ledger was asked what can't be; nothing happened."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterator
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from io import StringIO
 from typing import Any
 
@@ -19,6 +19,7 @@ from ...schemas.errors import Problem, RequestError
 from ...schemas.plan import BudgetShare, LevelReached, Plan, Planned
 from ...schemas.policy import NANO
 from ..exits import Exit
+from ..ledgers import nano_usd
 from ..options import FREE_FORM, AskedAll, RequestVerb, ask_all, color_option, plan_options, policy_option
 from ..output import bad, note, out
 from ..planning import PlanPage, counted, one_line
@@ -37,16 +38,8 @@ _MOST_WARNINGS = 20
 
 
 def _nano_usd(ctx: click.Context, param: click.Parameter, value: str | None) -> int | None:
-    """An amount of money (25, $25 or 0.50) in nano-USD, rounded down."""
-    if value is None:
-        return None
-    try:
-        amount = Decimal(value.strip().removeprefix("$").replace(",", ""))
-    except InvalidOperation:
-        amount = Decimal("NaN")
-    if not amount.is_finite() or not 0 <= amount <= 10**9:
-        raise click.UsageError(f"{param.opts[0]} {value}: that is no amount of money; write 25 or 0.50", ctx)
-    return int(amount * NANO)
+    """An amount of money in nano-USD."""
+    return None if value is None else nano_usd(param.opts[0], value)
 
 
 @click.command(cls=RequestVerb, context_settings=FREE_FORM)

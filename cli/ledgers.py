@@ -1,0 +1,138 @@
+"""The ledger and the budgets that a command line means."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from ..router import Engine
+from ..schemas.policy import NANO, Policy
+from ..schemas.request import Spend
+from . import completing, config
+from .output import note, safe
+
+if TYPE_CHECKING:
+    from ..ledger.ledger import Ledger
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+MOST_USD = 10**9
+
+
+def ledger_option(function: F) -> F:
+    """`--ledger`, on every verb that reads what was spent."""
+    return click.option(
+        "--ledger",
+        "ledger",
+        metavar="FILE|URL",
+        shell_complete=completing.files,
+        help="The ledger; `none`: leave it out. Default: .claude-loop/policyctl.db from here upward.",
+    )(function)
+
+
+def run_option(function: F) -> F:
+    """`--run`, for budgets per run."""
+    return click.option(
+        "--run", "run_id", envvar="POLICYCTL_RUN", metavar="ID", help="The run, for budgets per run."
+    )(function)
+
+
+def open_ledger(where: Path | str, policy: Policy | None = None, *, create: bool = False) -> Ledger:
+    """
+    Open a ledger with its usage log.
+
+    Raises:
+        LedgerError: it can't be used.
+    """
+    from ..ledger.ledger import Ledger
+
+    return Ledger(where, policy, log=config.usage_log(where, Path.cwd()), create=create)
+
+
+def ledger_here(said: str | None) -> Path | str:
+    """
+    The ledger that a verb needs.
+
+    Raises:
+        click.UsageError: there is none.
+    """
+    where = config.find_ledger(Path.cwd(), said)
+    if where is None:
+        raise click.UsageError("no ledger was found here or above; policyctl ledger init makes one")
+    return where
+
+
+def shown(where: Path | str) -> str:
+    """A ledger's place as it may be shown: the address of a database without its password."""
+    if isinstance(where, Path):
+        return safe(str(where))
+    from urllib.parse import urlsplit, urlunsplit
+
+    parts = urlsplit(where)
+    host = parts.hostname or ""
+    place = f"{host}:{parts.port}" if parts.port else host
+    return safe(urlunsplit((parts.scheme, place, parts.path, "", "")))
+
+
+def with_environment(engine: Engine, environ: Mapping[str, str]) -> Engine:
+    """
+    The engine with the monthly limit that MONTHLY_COST_BUDGET sets.
+
+    Raises:
+        click.UsageError: what it says is no amount of money.
+    """
+    text = environ.get("MONTHLY_COST_BUDGET")
+    if not text:
+        return engine
+    from ..engine.limits import with_monthly_limit
+
+    return engine.with_budgets(
+        with_monthly_limit(engine.policy.budgets, nano_usd("MONTHLY_COST_BUDGET", text))
+    )
+
+
+def with_ledger(
+    engine: Engine, where: Path | str | None, at: datetime | None, run_id: str | None, story_id: str | None
+) -> tuple[Engine, dict[str, Spend]]:
+    """
+    The engine with the budgets as they are in force, and what each has spent.
+
+    Raises:
+        LedgerError: the ledger can't answer; then no budget can be trusted.
+    """
+    if where is None or not engine.policy.budgets:
+        return engine, {}
+    from ..engine.limits import with_changes
+
+    with open_ledger(where, engine.policy) as ledger:
+        windows = ledger.status(run_id=run_id, story_id=story_id, at=at)
+    if any(window.raised or window.paused for window in windows):
+        engine = engine.with_budgets(with_changes(engine.policy.budgets, windows))
+    return engine, {window.budget: window.spend for window in windows if window.window is not None}
+
+
+def nano_usd(what: str, text: str) -> int:
+    """
+    An amount of money (25, $25 or 0.50) in nano-USD, rounded down.
+
+    Raises:
+        click.UsageError: it is none.
+    """
+    try:
+        amount = Decimal(text.strip().removeprefix("$").replace(",", ""))
+    except InvalidOperation:
+        amount = Decimal("NaN")
+    if not amount.is_finite() or not 0 <= amount <= MOST_USD:
+        raise click.UsageError(f"{what} {text}: that is no amount of money; write 25 or 0.50")
+    return int(amount * NANO)
+
+
+def tell_waiting(ledger: Ledger) -> None:
+    """Say where lines of the usage log can't be written."""
+    if ledger.outbox.problem is not None:
+        note(f"note: {safe(ledger.outbox.problem)}; its lines wait in the ledger")

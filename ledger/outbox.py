@@ -1,0 +1,73 @@
+"""The lines of attempts that are over, on their way from the ledger into the usage log."""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+
+from ..schemas.errors import LedgerError
+from .tx import Tx
+from .usage_log import UsageLog
+
+MOST_LINES = 2000
+
+
+class Outbox:
+    """
+    Moves lines into the log after each commit, while nobody else is in the ledger.
+
+    What is in the log is taken out of the ledger with the next transaction. A line that can't be
+    written waits, and `problem` says why.
+    """
+
+    def __init__(self, path: Path | None, where: Path | str) -> None:
+        self.path = path
+        self.name = None if path is None else _name(path, where)
+        self.ledger_id = 0
+        self.problem: str | None = None
+        self._log: UsageLog | None = None
+        self._written = 0
+
+    def before(self, tx: Tx) -> None:
+        """At the start of a transaction: let go of the lines that are in the log."""
+        if not self.ledger_id:
+            self.ledger_id = tx.rows("SELECT value FROM counters WHERE name = 'id'")[0][0]
+        if self._written and self.name is not None:
+            tx.run("DELETE FROM outbox WHERE log = ? AND seq <= ?", self.name, self._written)
+
+    def after(self, tx: Tx) -> None:
+        """After a commit: write the lines that wait."""
+        if self.path is None or self.name is None:
+            return
+        if self._log is None:
+            self._log = UsageLog(self.path, self.ledger_id)
+        try:
+            while lines := self._waiting(tx):
+                self._written = self._log.append(lines)
+                if len(lines) < MOST_LINES:
+                    break
+            self.problem = None
+        except OSError as error:
+            self.problem = f"{self.path} can't be written: {error.strerror}"
+        except LedgerError as error:
+            self.problem = str(error)
+
+    def _waiting(self, tx: Tx) -> list[tuple[int, str]]:
+        assert self.name is not None
+        return [
+            (seq, line)
+            for seq, line in tx.rows(
+                "SELECT seq, line FROM outbox WHERE log = ? AND seq > ? ORDER BY seq LIMIT ?",
+                self.name,
+                self._written,
+                MOST_LINES,
+            )
+        ]
+
+
+def _name(path: Path, where: Path | str) -> str:
+    """What a log is called in the ledger: the same for all processes, other than those of other machines."""
+    if isinstance(where, Path):
+        return Path(os.path.relpath(path.absolute(), where.absolute().parent)).as_posix()
+    return f"{socket.gethostname()}:{path.absolute().as_posix()}"

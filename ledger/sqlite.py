@@ -1,0 +1,245 @@
+"""
+A ledger in one SQLite file, for one machine. The only file that knows sqlite3.
+
+Whatever is done to the file, checkpoints and closing included, happens inside a lock beside it, which
+also keeps SQLite out of a known fault: until 3.51.3 two connections that write and checkpoint at one
+moment can spoil a database.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+from urllib.parse import quote
+
+from ..schemas.errors import LedgerError
+from .places import prepare
+from .schema import VERSION, upgrade
+from .tx import Row, Value, trouble
+
+OLDEST = (3, 37, 0)
+"""The first SQLite with STRICT tables."""
+
+CHECKPOINT_BYTES = 4 * 1024 * 1024
+_LEAKED: list[sqlite3.Connection] = []
+"""Connections of a parent process: a child must neither use nor close them."""
+
+
+class SqliteBackend:
+    """
+    One SQLite file.
+
+    Args:
+        path: the file.
+        create: make it where it is missing.
+        busy_s: how long to wait for a program that is in the file without asking for our lock.
+    """
+
+    def __init__(self, path: Path, *, create: bool = False, busy_s: float = 5) -> None:
+        self.path = path
+        self._create = create
+        self._busy_s = busy_s
+        self._wal = Path(f"{path}-wal")
+        self._lock_path = Path(f"{path}-lock")
+        self._lock: int | None = None
+        self._db: sqlite3.Connection | None = None
+        self._file: tuple[int, int] | None = None
+
+    # --- the lock ----------------------------------------------------------------------------------------
+
+    def enter(self) -> None:
+        """Take the lock, and open the file where it isn't open, or see that it is still the same one."""
+        try:
+            if self._db is None:
+                prepare(self.path, create=self._create)
+            self._take_lock()
+        except OSError as error:
+            raise trouble(f"{self._lock_path} can't be locked: {error.strerror}") from error
+        try:
+            self._open_or_verify()
+        except BaseException:
+            self.leave()
+            raise
+
+    def _take_lock(self) -> None:
+        while True:
+            if self._lock is None:
+                flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+                self._lock = os.open(self._lock_path, flags, 0o600)
+            fcntl.flock(self._lock, fcntl.LOCK_EX)
+            if _identity(self._lock_path) == _identity(self._lock):
+                return
+            self._drop_lock()  # somebody has removed the file: others will lock the new one
+
+    def leave(self) -> None:
+        """Give the lock back."""
+        if self._lock is not None:
+            with suppress(OSError):
+                fcntl.flock(self._lock, fcntl.LOCK_UN)
+
+    def _drop_lock(self) -> None:
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    # --- the file ----------------------------------------------------------------------------------------
+
+    def _open_or_verify(self) -> None:
+        if self._db is None:
+            self._open()
+        elif _identity(self.path) != self._file:
+            self._drop()
+            raise trouble(
+                f"{self.path} was deleted or replaced while it was in use",
+                "put it back, or make a new one with policyctl ledger init and import the usage log",
+            )
+
+    def _open(self) -> None:
+        if sqlite3.sqlite_version_info < OLDEST:
+            raise trouble(f"the ledger needs SQLite 3.37 or newer; this is {sqlite3.sqlite_version}")
+        before = _identity(self.path)
+        try:
+            self._db = self._connect()
+            if before is None or _identity(self.path) != before:
+                raise trouble(f"{self.path} was replaced while it was opened")
+            self._file = before
+            self._migrate()
+        except sqlite3.Error as error:
+            self._drop()
+            raise self._told(error) from error
+        except LedgerError:
+            self._drop()
+            raise
+
+    def _connect(self) -> sqlite3.Connection:
+        uri = f"file:{quote(str(self.path.absolute()))}?mode=rw"
+        db = sqlite3.connect(
+            uri, uri=True, timeout=self._busy_s, isolation_level=None, check_same_thread=False
+        )
+        for pragma in (
+            "synchronous = FULL",
+            "wal_autocheckpoint = 0",
+            "temp_store = MEMORY",
+            "trusted_schema = OFF",
+        ):
+            db.execute(f"PRAGMA {pragma}")
+        return db
+
+    def _migrate(self) -> None:
+        assert self._db is not None
+        found = self._db.execute("PRAGMA user_version").fetchone()[0]
+        if found == VERSION:
+            return
+        tables = self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        if found == 0 and (tables or not self._create):
+            help_text = "policyctl ledger init makes one; this file was left as it is"
+            raise trouble(f"{self.path} is no ledger", help_text)
+        self._db.execute("PRAGMA journal_mode = WAL")
+        self.begin()
+        upgrade(self, found, str(self.path))
+        self._db.execute(f"PRAGMA user_version = {VERSION}")
+        self.commit()
+
+    def _drop(self) -> None:
+        if self._db is not None:
+            with suppress(sqlite3.Error):
+                self._db.close()
+            self._db = None
+
+    # --- transactions ------------------------------------------------------------------------------------
+
+    def rows(self, sql: str, *values: Value) -> list[Row]:
+        """The rows that a statement gives."""
+        try:
+            return self._opened.execute(sql, values).fetchall()
+        except sqlite3.Error as error:
+            raise self._told(error) from error
+
+    def run(self, sql: str, *values: Value) -> int:
+        """Carry a statement out; how many rows it changed."""
+        try:
+            return self._opened.execute(sql, values).rowcount
+        except sqlite3.Error as error:
+            raise self._told(error) from error
+
+    def many(self, sql: str, rows: Iterable[tuple[Value, ...]]) -> int:
+        """Carry a statement out for each row of values; how many rows it changed."""
+        try:
+            return self._opened.executemany(sql, rows).rowcount
+        except sqlite3.Error as error:
+            raise self._told(error) from error
+
+    def begin(self) -> None:
+        """Start a transaction that may write."""
+        self.run("BEGIN IMMEDIATE")
+
+    def commit(self) -> None:
+        """Make it durable; and now and then move what gathered in the WAL into the file itself."""
+        self.run("COMMIT")
+        with suppress(OSError, sqlite3.Error):
+            if self._wal.stat().st_size > CHECKPOINT_BYTES:
+                self._opened.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+    def rollback(self) -> None:
+        """Undo what isn't committed."""
+        if self._db is not None and self._db.in_transaction:
+            with suppress(sqlite3.Error):
+                self._db.execute("ROLLBACK")
+
+    @property
+    def _opened(self) -> sqlite3.Connection:
+        if self._db is None:
+            raise trouble(f"{self.path} isn't open")
+        return self._db
+
+    def damage(self) -> list[str]:
+        """What SQLite itself finds wrong with the file."""
+        return [text for (text,) in self.rows("PRAGMA integrity_check(20)") if text != "ok"]
+
+    def forget(self) -> None:
+        """In a child process: leave the parent's connection alone, and its lock to it."""
+        if self._db is not None:
+            _LEAKED.append(self._db)
+        self._db = None
+        self._drop_lock()
+
+    def close(self) -> None:
+        """Close the file, inside the lock: closing moves what gathered into it."""
+        if self._db is not None:
+            with suppress(OSError):
+                self._take_lock()
+            self._drop()
+            self.leave()
+        self._drop_lock()
+
+    # --- errors --------------------------------------------------------------------------------------------
+
+    def _told(self, error: sqlite3.Error) -> LedgerError:
+        code = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
+        if code in _BROKEN:
+            self._drop()
+        message, help_text = _WORDS.get(code, (f"{{path}} can't be used: {error}", None))
+        return trouble(message.format(path=self.path), help_text)
+
+
+_BROKEN = (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CANTOPEN)
+_WORDS = {
+    sqlite3.SQLITE_FULL: ("the disk of {path} is full", "make room; until then nothing is spent"),
+    sqlite3.SQLITE_BUSY: ("another program is writing to {path}", "end it, or wait until it is done"),
+    sqlite3.SQLITE_READONLY: ("{path} can't be written", "give yourself the right, or name another ledger"),
+    sqlite3.SQLITE_CORRUPT: ("{path} is damaged", "restore a copy, or make a new one from the usage log"),
+    sqlite3.SQLITE_NOTADB: ("{path} is no ledger", "name another one with --ledger"),
+}
+
+
+def _identity(file: Path | int) -> tuple[int, int] | None:
+    """What tells a file from all others; None where there is none."""
+    try:
+        found = os.fstat(file) if isinstance(file, int) else file.lstat()
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino

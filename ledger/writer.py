@@ -1,0 +1,204 @@
+"""
+One thread of a process that does all its work in the ledger, in groups.
+
+SQLite's own waiting starves: with 32 writers the unluckiest waited six seconds. Here a thread waits for
+the lock of the whole machine, takes along all that has gathered meanwhile, and makes it durable with
+one write to the disk.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from queue import SimpleQueue
+from typing import Generic, TypeVar, cast
+from weakref import WeakSet
+
+from ..schemas.errors import LedgerError
+from .tx import Backend, Tx, trouble
+
+T = TypeVar("T")
+
+MOST_TOGETHER = 256
+"""Pieces of work in one transaction, so that nobody waits long for the lock."""
+
+
+class _Task(Generic[T]):
+    """A piece of work, and what came of it."""
+
+    __slots__ = ("done", "error", "result", "taken", "work")
+
+    def __init__(self, work: Callable[[Tx], T]) -> None:
+        self.work = work
+        self.done = threading.Lock()
+        self.done.acquire()
+        self.taken = False
+        self.result: T | None = None
+        self.error: BaseException | None = None
+
+    def carry_out(self, tx: Tx) -> None:
+        self.result = self.work(tx)
+
+    def fail(self, error: BaseException) -> None:
+        self.error = error
+
+
+class Writer:
+    """
+    Carries out work in transactions, each piece whole or not at all.
+
+    Work may be carried out twice where another piece of its group failed, the first time without
+    effect: so it mustn't change anything but the ledger.
+
+    Args:
+        backend: the database.
+        before: carried out at the start of each transaction.
+        after: carried out after each commit, still alone in the ledger. It mustn't raise.
+    """
+
+    def __init__(
+        self,
+        backend: Backend,
+        before: Callable[[Tx], None] = lambda tx: None,
+        after: Callable[[Tx], None] = lambda tx: None,
+    ) -> None:
+        self._backend = backend
+        self._before = before
+        self._after = after
+        self._start()
+        _WRITERS.add(self)
+
+    def _start(self) -> None:
+        self._queue: SimpleQueue[_Task[object] | None] = SimpleQueue()
+        self._taking = threading.Lock()
+        self._starting = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._closed = False
+
+    def do(self, work: Callable[[Tx], T], wait_s: float) -> T:
+        """
+        Carry work out; when this returns, its effect is durable.
+
+        Raises:
+            LedgerError: nothing has happened: the ledger wasn't free in time, or can't be used.
+        """
+        task = _Task(work)
+        self._put(cast("_Task[object]", task))
+        if not task.done.acquire(timeout=wait_s):
+            with self._taking:
+                given_up = not task.taken
+                task.taken = True
+            if given_up:
+                raise trouble(
+                    f"the ledger wasn't free within {wait_s:g} s",
+                    "another process holds its lock; policyctl ledger check says more",
+                )
+            task.done.acquire()  # it is being carried out: its outcome will be known
+        if isinstance(task.error, LedgerError):  # it may be everybody's: to each one of his own
+            raise type(task.error)(task.error.problem) from task.error
+        if task.error is not None:
+            raise task.error
+        return cast(T, task.result)
+
+    def later(self, work: Callable[[Tx], object]) -> None:
+        """Carry work out some time; nobody waits for it."""
+        self._put(_Task(work))
+
+    def close(self) -> None:
+        """Finish what was asked for, and let go of the database."""
+        with self._starting:
+            self._closed = True
+            thread = self._thread
+            if thread is not None:
+                self._queue.put(None)
+        if thread is not None:
+            thread.join()
+
+    def _put(self, task: _Task[object]) -> None:
+        with self._starting:
+            if self._closed:
+                raise trouble("the ledger was closed")
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._work, name="policyctl-ledger", daemon=True)
+                self._thread.start()
+            self._queue.put(task)
+
+    # --- in the thread ---------------------------------------------------------------------------------
+
+    def _work(self) -> None:
+        while (first := self._queue.get()) is not None:
+            self._group(first)
+        self._backend.close()
+
+    def _group(self, first: _Task[object]) -> None:
+        tasks: list[_Task[object]] = []
+        try:
+            self._backend.enter()
+        except BaseException as error:
+            tasks = self._take(first)
+            for task in tasks:
+                task.fail(error)
+        else:
+            # Taken only now: whoever gave up while the lock was waited for isn't served any more.
+            tasks = self._take(first)
+            self._carry_out(tasks)
+            self._after(self._backend)
+            self._backend.leave()
+        finally:
+            for task in tasks:
+                task.done.release()
+
+    def _take(self, first: _Task[object]) -> list[_Task[object]]:
+        """All that waits, but what was given up."""
+        waiting = [first]
+        while len(waiting) < MOST_TOGETHER and not self._queue.empty():
+            task = self._queue.get()
+            if task is None:
+                self._queue.put(None)
+                break
+            waiting.append(task)
+        with self._taking:
+            tasks = [task for task in waiting if not task.taken]
+            for task in tasks:
+                task.taken = True
+        return tasks
+
+    def _carry_out(self, tasks: list[_Task[object]]) -> None:
+        if not tasks:
+            return
+        try:
+            self._transaction(tasks)
+        except BaseException as error:
+            if len(tasks) == 1:
+                tasks[0].fail(error)
+                return
+            for task in tasks:  # one of them failed: it alone
+                self._carry_out([task])
+
+    def _transaction(self, tasks: list[_Task[object]]) -> None:
+        self._backend.begin()
+        try:
+            self._before(self._backend)
+            for task in tasks:
+                task.carry_out(self._backend)
+            self._backend.commit()
+        except BaseException:
+            self._backend.rollback()
+            raise
+
+    def after_fork(self) -> None:
+        """Start anew in a child: the parent's thread isn't here, and its connection isn't ours."""
+        self._backend.forget()
+        self._start()
+
+
+_WRITERS: WeakSet[Writer] = WeakSet()
+
+
+def _after_fork() -> None:
+    for writer in list(_WRITERS):
+        writer.after_fork()
+
+
+os.register_at_fork(after_in_child=_after_fork)
