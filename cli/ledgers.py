@@ -69,11 +69,11 @@ def ledger_here(said: str | None) -> Path | str:
 
 def shown(where: Path | str) -> str:
     """A ledger's place as it may be shown: the address of a database without its password."""
-    if isinstance(where, Path):
+    if not config.is_address(str(where)):
         return safe(str(where))
     from urllib.parse import urlsplit, urlunsplit
 
-    parts = urlsplit(where)
+    parts = urlsplit(str(where))
     host = parts.hostname or ""
     place = f"{host}:{parts.port}" if parts.port else host
     return safe(urlunsplit((parts.scheme, place, parts.path, "", "")))

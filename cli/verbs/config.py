@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
@@ -17,6 +17,7 @@ from ...schemas.policy import Policy
 from .. import completing, config
 from ..config import Setting
 from ..formats import FORMATS
+from ..ledgers import ledger_option, shown
 from ..options import COLOR, color_option, policy_option
 from ..output import columns, dim, good, named, out, safe, strong
 
@@ -26,10 +27,13 @@ FORMAT_VERSION = "1.0"
 @click.command()
 @policy_option
 @click.option("--prd", metavar="FILE", shell_complete=completing.files, help="The PRD.")
+@ledger_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @color_option
 @click.pass_context
-def command(ctx: click.Context, policies: tuple[str, ...], prd: str | None, as_json: bool) -> None:
+def command(
+    ctx: click.Context, policies: tuple[str, ...], prd: str | None, ledger: str | None, as_json: bool
+) -> None:
     """
     Show each setting, and where it comes from.
 
@@ -39,6 +43,7 @@ def command(ctx: click.Context, policies: tuple[str, ...], prd: str | None, as_j
     """
     here = Path.cwd()
     flags = {"policy": policies, "prd": (prd,) if prd else (), "color": _said(ctx)}
+    flags["ledger"] = (shown(ledger),) if ledger else ()
     settings = [_setting(name, flags.get(name, ()), here) for name in _SETTINGS]
     dotenv, added = config.dotenv(here)
     variables = _variables(_policy(settings[0]), added)
@@ -84,9 +89,15 @@ def _prices(here: Path) -> Setting:
     return Setting((str(there.path),), "found", "newer than the shipped one")
 
 
+def _ledger(here: Path) -> Setting:
+    setting = config.ledger_setting(here)
+    return replace(setting, values=(shown(setting.values[0]),))
+
+
 _SETTINGS = {
     "policy": config.policy_setting,
     "prd": config.prd_setting,
+    "ledger": _ledger,
     "color": config.color_setting,
     "output_format": _output_format,
     "prices": _prices,
