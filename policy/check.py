@@ -47,12 +47,12 @@ class Checked:
 
 def check_files(paths: list[Path], prices: Prices) -> Checked:
     """Load, build and check a policy of one file, or of several that are merged in order."""
-    return check(load(paths), prices)
+    return check(load(paths, prices), prices)
 
 
 def check_text(text: str, prices: Prices, name: str = "policy") -> Checked:
     """Load, build and check a policy from its text."""
-    return check(load_text(text, name), prices)
+    return check(load_text(text, prices, name), prices)
 
 
 def check(loaded: Loaded, prices: Prices) -> Checked:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ..schemas.catalogue import Prices
 from ..schemas.diagnostics import Diagnostic
 from ..schemas.text import Source, Span
 from . import document as doc
@@ -16,7 +17,9 @@ from .checks.p107_include_cycle import cycle
 from .checks.p108_after_end import after_end
 from .files import MAX_FILE_BYTES, Unreadable, read_text, real_path, resolve_include
 from .hygiene import clean
-from .parser import parse
+from .legacy.detect import legacy_key
+from .parser import Parsed, parse
+from .yaml import read_yaml
 from .yaml_surface import YAML_ENDINGS, parse_yaml
 
 MAX_ALL_BYTES = 1024 * 1024
@@ -29,33 +32,44 @@ class Loaded:
     """
     The document of all files, what was wrong with their text, and the names (kind, name) that
     broken statements would have declared. `incomplete` says that a file couldn't be read, so that
-    any name may have been declared in it.
+    any name may have been declared in it. `legacy` are the names of files of the older YAML form.
     """
 
     document: doc.Document
     diagnostics: tuple[Diagnostic, ...]
     broken: frozenset[tuple[str, str]]
     incomplete: bool
+    legacy: frozenset[str] = frozenset()
 
 
-def load(paths: Sequence[Path]) -> Loaded:
+@dataclass(frozen=True, slots=True)
+class Older:
+    """How files of the older YAML form are read: by force, and in which unit their prices are (1k, 1m)."""
+
+    forced: bool = False
+    price_unit: str | None = None
+
+
+def load(paths: Sequence[Path], prices: Prices, older: Older = Older()) -> Loaded:
     """Read one policy from one file, or from several that are merged in the order given."""
-    loader = _Loader()
+    loader = _Loader(prices, older)
     for path in paths:
         loader.root = path.parent
         loader.file(path, Span(str(path), 0, 0))
     return loader.result()
 
 
-def load_text(text: str, name: str = "policy") -> Loaded:
+def load_text(text: str, prices: Prices, name: str = "policy", older: Older = Older()) -> Loaded:
     """Read a policy from text alone; an include in it is an error."""
-    loader = _Loader()
+    loader = _Loader(prices, older)
     loader.text(Source(name, text), None)
     return loader.result()
 
 
 @dataclass
 class _Loader:
+    prices: Prices
+    older: Older
     root: Path = Path()
     sources: list[Source] = field(default_factory=list)
     statements: list[doc.Statement] = field(default_factory=list)
@@ -65,10 +79,12 @@ class _Loader:
     open_files: list[Path] = field(default_factory=list)
     size: int = 0
     incomplete: bool = False
+    legacy: set[str] = field(default_factory=set)
 
     def result(self) -> Loaded:
         document = doc.Document(tuple(self.sources), tuple(self.statements))
-        return Loaded(document, tuple(self.diagnostics), frozenset(self.broken), self.incomplete)
+        found = tuple(self.diagnostics)
+        return Loaded(document, found, frozenset(self.broken), self.incomplete, frozenset(self.legacy))
 
     def missing(self, diagnostic: Diagnostic) -> None:
         """Report a file that isn't part of the document."""
@@ -98,9 +114,7 @@ class _Loader:
 
     def text(self, source: Source, path: Path | None) -> None:
         source, unclean = clean(source)
-        self.sources.append(source)
-        parsed = parse_yaml(source) if source.name.endswith(YAML_ENDINGS) else parse(source)
-        self.diagnostics += [*unclean, *parsed.diagnostics]
+        parsed = self._parse(source, unclean)
         self.broken |= parsed.broken
         self.incomplete |= not parsed.whole
         ended = False
@@ -113,6 +127,26 @@ class _Loader:
                 self.include(statement, path)
             elif not ended:
                 self.statements.append(statement)
+
+    def _parse(self, source: Source, unclean: tuple[Diagnostic, ...]) -> Parsed:
+        """The statements of a source in whichever notation it is; the source is kept as it may be shown."""
+        if not self.older.forced and not source.name.endswith(YAML_ENDINGS):
+            return self._kept(source, unclean, parse(source))
+        read = read_yaml(source)
+        if read.root is None or not (self.older.forced or legacy_key(read.root)):
+            return self._kept(source, unclean, parse_yaml(source, read))
+        from .legacy.reading import read_legacy  # imported here: few policies need it
+
+        legacy = read_legacy(source, read.root, self.prices, self.older.price_unit)
+        self.legacy.add(source.name)
+        self.sources += [] if legacy.below is None else [legacy.below]
+        unclean = tuple(d for d in unclean if d.span is None or not _inside(d.span, legacy.secrets))
+        return self._kept(legacy.source, (*unclean, *read.diagnostics), legacy.parsed)
+
+    def _kept(self, source: Source, unclean: tuple[Diagnostic, ...], parsed: Parsed) -> Parsed:
+        self.sources.append(source)
+        self.diagnostics += [*unclean, *parsed.diagnostics]
+        return parsed
 
     def include(self, statement: doc.Include, including: Path | None) -> None:
         written, span = statement.path.text, statement.path.span
@@ -135,3 +169,7 @@ class _Loader:
             self.missing(too_deep(span, MAX_DEPTH))
         else:
             self.file(target, span)
+
+
+def _inside(span: Span, spans: Sequence[Span]) -> bool:
+    return any(s.start <= span.start and span.end <= s.end for s in spans)

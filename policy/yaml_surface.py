@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from ..schemas.text import Source, Span
 from .parser import Parsed, Piece, parse_pieces
-from .yaml import Mapping, Node, Scalar, Sequence, read_yaml
+from .yaml import Mapping, Node, Read, Scalar, Sequence
 from .yaml_shape import check_shape
 
 Statement = list[Piece]
@@ -33,9 +33,8 @@ DECLARING = {
 """Keys whose entries have names that others refer to, and the kind of name."""
 
 
-def parse_yaml(source: Source) -> Parsed:
-    """Parse one source in YAML: its shape first, then each statement whose shape is right."""
-    read = read_yaml(source)
+def parse_yaml(source: Source, read: Read) -> Parsed:
+    """Parse one source whose YAML was read: its shape first, then each statement whose shape is right."""
     if read.root is None:
         return Parsed((), read.diagnostics, frozenset(), whole=not read.diagnostics)
     found = (*read.diagnostics, *check_shape(read.root))

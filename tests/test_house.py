@@ -22,7 +22,7 @@ INSTALLED = Path(policyctl.__file__).resolve().parent
 PROJECT = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))
 
 NOT_ROOMS = {"build", "dist", "docs", "examples", "requirements", "tests"}
-SHIPPED = {".json", ".lark", ".py", ".tables"}
+SHIPPED = {".json", ".lark", ".policy", ".py", ".tables"}
 
 ONE_FILE_EACH = ("croniter", "lark", "litellm", "psycopg", "ruamel.yaml", "sqlite3")
 PURE_ROOMS = ("engine", "policy", "schemas")

@@ -143,7 +143,7 @@ def test_a_mistake_in_each_statement_is_one_finding_each(seed: int) -> None:
     found = [line for line, _, _ in told(check(text)) if line > 4]
     starts = sorted(broken + healthy)
     statement_of = [max(start for start in starts if start <= line) for line in found]
-    read = {s.name.text for s in load_text(text).document.statements if hasattr(s, "name")}
+    read = {s.name.text for s in load_text(text, price_book()).document.statements if hasattr(s, "name")}
 
     assert sorted(broken) == sorted(statement_of)
     assert {f"healthy_{number}" for number in range(len(broken))} <= read
