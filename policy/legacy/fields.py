@@ -126,17 +126,17 @@ class Body:
 
     def range(self, key: str) -> tuple[Number, Number] | None:
         """A list of two numbers that don't fall."""
-        items = self.items(key)
-        if items is None:
+        found = self.key(key)
+        if found is None:
             return None
-        ends = [number_of(self.notes, item, f"each of `{key}`") for item in items[:3]]
-        low, high = ends if len(ends) == 2 else (None, None)
-        if low is not None and high is not None and low.value <= high.value:
-            return low, high
-        if None not in ends:
-            found = self.key(key)
-            assert found is not None
-            self.notes.found.append(misfit(found[0].span, f"`{key}`", "two numbers: [from, to]"))
+        items = found[1].items if isinstance(found[1], Sequence) else ()
+        if len(items) == 2:
+            low, high = (number_of(self.notes, item, f"each of `{key}`") for item in items)
+            if low is None or high is None:
+                return None
+            if low.value <= high.value:
+                return low, high
+        self.notes.found.append(misfit(short(found[1]), f"`{key}`", "two numbers: [from, to]"))
         return None
 
     def body(self, key: str, kind: str) -> Body | None:

@@ -181,14 +181,19 @@ class _Reader:
         """`PROVIDER/ID` for an entry; None where it can't be told, which is reported."""
         base = self.known.models[entry.known].target.text if entry.known else ""
         base_provider, _, base_id = base.partition("/")
-        if entry.model is None and not (self.overlay and base):
+        below = bool(base) and self.overlay
+        if entry.model is None and not below:
             self.notes.found.append(missing(entry.key.span, f"`{entry.key.text}`", "model"))
+            return None
+        if not below and entry.costs.count(None) == 1:
+            side = _SIDES[entry.costs.index(None)]
+            self.notes.found.append(missing(entry.key.span, f"`{entry.key.text}`", side[0]))
             return None
         model = entry.model or Name(base_id, entry.key.span)
         provider: str | None
         if entry.provider is not None:
             provider = _PROVIDERS.get(entry.provider.text, entry.provider.text)
-        elif base and (self.overlay or entry.key.text == entry.known):
+        elif below or entry.key.text == entry.known:
             provider = base_provider
         else:
             provider = self._provider_of(model.text)
@@ -240,16 +245,14 @@ class _Reader:
         """The prices in USD for a million tokens, None where the entry writes none."""
         if entry.costs == (None, None):
             return None
-        amounts = []
+        amounts: list[Amount] = []
         for side, cost in enumerate(entry.costs):
             if cost is not None:
                 factor = FACTORS[PER_1M if cost.exact else unit]
                 amounts.append(price(cost.number.value * factor, cost.number.span))
-            elif entry.known and self.overlay:
-                amounts.append(price(self.known.price(entry.known, side), entry.key.span))
             else:
-                self.notes.found.append(missing(entry.key.span, f"`{entry.key.text}`", _SIDES[side][0]))
-                return None
+                assert entry.known is not None  # half a price is completed by that of a known model
+                amounts.append(price(self.known.price(entry.known, side), entry.key.span))
         return amounts[0], amounts[1]
 
     def _statement(

@@ -189,11 +189,13 @@ def _by_rank(root: Body, routing: Body | None, models: Models, known: Known) -> 
     words = {e.key.text: e.body.name("tier") for e in models.entries}
     names = _rank_names(root.notes, words.values())
     members: list[list[Name]] = [[], [], []]
-    for model in models.statements:
-        word = words.get(model.key.text)
-        rank = rank_of(word.text) if word is not None else _default_rank(model.key, models, known)
+    order = [name.text for tier in known.tiers for name in tier.models] if models.overlay else []
+    keys = {model.key.text: model.key for model in models.statements}
+    for key in sorted(keys.values(), key=lambda k: order.index(k.text) if k.text in order else len(order)):
+        word = words.get(key.text)
+        rank = rank_of(word.text) if word is not None else _default_rank(key, models, known)
         if rank is not None:
-            members[rank].append(model.key)
+            members[rank].append(key)
     bounds = _rank_bounds(root, routing)
     tiers = [
         _Range(Name(names[rank], low.span), low, high, tuple(members[rank]), low.span)
