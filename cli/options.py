@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from decimal import ROUND_CEILING, Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
@@ -14,10 +13,11 @@ from zoneinfo import ZoneInfo
 import click
 
 from ..engine.facts import facts_of, option
+from ..engine.reading import AMOUNTS, input_value, moment, spent_nusd
 from ..policy.names import closest, did_you_mean
 from ..router import Engine
 from ..schemas.errors import PolicyctlError, Problem, RequestError
-from ..schemas.policy import CAPABILITIES, NANO, Fact, FactKind
+from ..schemas.policy import CAPABILITIES, Fact, FactKind
 from ..schemas.request import Failure, Request, Spend, State
 from ..schemas.story import Prd, Story
 from . import completing, config
@@ -32,8 +32,6 @@ FREE_FORM = {"ignore_unknown_options": True, "allow_extra_args": True}
 COLOR = "policyctl.color"
 """Where a context keeps what --color says."""
 
-_YES = {"yes", "true", "1", "on"}
-_NO = {"no", "false", "0", "off"}
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
@@ -214,7 +212,7 @@ def ask(ctx: click.Context, options: Mapping[str, Any]) -> Asked:
     environ = config.environment(here)
     said, found = _said_and_found(ctx, options, engine, environ)
     story, prd = _story(options, here)
-    base = Request() if story is None else story_request(engine, story)
+    base = Request() if story is None else _story_request(engine, story)
     base = replace(base, inputs={**found, **base.inputs, **said})
     request = _request(options, base, here)
     _check_domain(engine, options["domain"])
@@ -253,7 +251,7 @@ def ask_all(ctx: click.Context, options: Mapping[str, Any]) -> AskedAll:
     prd = read_prd_file(Path(options["prd"]) if options["prd"] else config.find_prd(here))
 
     def request(story: Story) -> Request:
-        base = story_request(engine, story)
+        base = _story_request(engine, story)
         return replace(base, **plain, inputs={**found, **base.inputs, **said})
 
     return AskedAll(engine, prd, request, _state(engine, options, environ))
@@ -393,20 +391,7 @@ def _from_environment(engine: Engine, environ: Mapping[str, str]) -> dict[str, s
 def _values(engine: Engine, texts: Mapping[str, str]) -> dict[str, str | float]:
     """Texts as values of the declared inputs; an undeclared name stays, and is told later."""
     facts = engine.policy.facts
-    return {name: _value(facts[name], text) if name in facts else text for name, text in texts.items()}
-
-
-def _value(fact: Fact, text: str) -> str | float:
-    """A text as a value of a fact's kind; one that doesn't fit stays a text, and is told later."""
-    if fact.kind is FactKind.YES_NO:
-        word = text.strip().lower()
-        return "yes" if word in _YES else "no" if word in _NO else text
-    if fact.kind is FactKind.NUMBER:
-        try:
-            return float(text)
-        except ValueError:
-            return text
-    return text
+    return {name: input_value(facts[name], text) if name in facts else text for name, text in texts.items()}
 
 
 # --- the request -------------------------------------------------------------------------------------
@@ -444,18 +429,10 @@ def _story(options: Mapping[str, Any], here: Path) -> tuple[Story | None, Prd | 
     return find_story(prd, options["story_id"]), prd
 
 
-def story_request(engine: Engine, story: Story) -> Request:
-    """The request of a story, with those of its extra keys that the policy declares as inputs."""
-    from ..engine.stories import request_of
+def _story_request(engine: Engine, story: Story) -> Request:
+    from ..engine.stories import story_request
 
-    request = request_of(story)
-    facts = engine.policy.facts
-    inputs = {
-        name: _value(facts[name], value) if isinstance(value, str) else value
-        for name, value in request.inputs.items()
-        if name in facts and not facts[name].built_in
-    }
-    return replace(request, inputs=inputs)
+    return story_request(engine.policy, story)
 
 
 def _request(options: Mapping[str, Any], base: Request, here: Path) -> Request:
@@ -530,19 +507,11 @@ def _spend(engine: Engine, text: str) -> tuple[str, Spend]:
     if name not in budgets:
         help = did_you_mean(name, budgets, else_list="the budgets are")
         raise RequestError((Problem("spend", f"unknown budget `{name}`", help),))
-    try:
-        value = Decimal(amount.strip().removeprefix("$").removesuffix("%").replace(",", ""))
-    except InvalidOperation:
-        value = Decimal("NaN")
-    if not value.is_finite() or value < 0 or value > 10**9:
-        raise click.UsageError(f"--spend {text}: `{amount}` is no amount; write 80% or 400")
-    nusd = value * budgets[name].limit_nusd / 100 if amount.endswith("%") else value * NANO
-    # Up: a share that is said must reach the level of that share.
-    return name, Spend(int(nusd.to_integral_value(ROUND_CEILING)))
+    nusd = spent_nusd(amount, budgets[name])
+    if nusd is None:
+        raise click.UsageError(f"--spend {text}: `{amount}` is no amount; write {AMOUNTS}")
+    return name, Spend(nusd)
 
-
-_FIRST_YEAR, _LAST_YEAR = 1970, 2999
-"""Years far from the ends of the calendar, so that the next day, window or month always exists."""
 
 _WEEKDAY_TIME = re.compile(r"(?:([A-Za-z]{3})[a-z]*\s+)?(\d{1,2}):(\d{2})")
 
@@ -553,21 +522,20 @@ def _moment(text: str | None, zone: ZoneInfo) -> datetime:
     if text is None:
         return now
     match = _WEEKDAY_TIME.fullmatch(text.strip())
-    try:
-        if match is not None:
-            return _next(now.astimezone(zone), match[1], int(match[2]), int(match[3]))
-        moment = datetime.fromisoformat(text.strip())
-        if not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
-            raise ValueError(text)
-    except (ValueError, OverflowError) as error:
+    found = moment(text, zone) if match is None else _next(now.astimezone(zone), match)
+    if found is None:
         hint = 'write 2026-01-05T10:00, 10:00 or "Mon 10:00"'
-        raise click.UsageError(f"--at {text}: that is no time; {hint}") from error
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=zone)
+        raise click.UsageError(f"--at {text}: that is no time; {hint}")
+    return found
 
 
-def _next(now: datetime, day: str | None, hour: int, minute: int) -> datetime:
+def _next(now: datetime, match: re.Match[str]) -> datetime | None:
     """Today at a time, or the next such weekday (today counts)."""
-    moment = now.replace(hour=hour, minute=minute, second=0, microsecond=0, fold=0)
-    if day is None:
-        return moment
-    return moment + timedelta(days=(_DAYS.index(day.lower()) - now.weekday()) % 7)
+    day, hour, minute = match.groups()
+    try:
+        today = now.replace(hour=int(hour), minute=int(minute), second=0, microsecond=0, fold=0)
+        return (
+            today if day is None else today + timedelta(days=(_DAYS.index(day.lower()) - now.weekday()) % 7)
+        )
+    except ValueError:
+        return None

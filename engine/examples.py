@@ -103,20 +103,22 @@ def _subject(condition: Condition) -> str:
 
 def _unsaid(table: DecisionTable, said: Collection[str]) -> Iterator[str]:
     """The options for what the command would else take from its surroundings: the clock, variables."""
-    if _CLOCK not in said and _reads_clock(table):
+    if _CLOCK not in said and reads_clock(table):
         yield from ("--at", _written(NOON.replace(tzinfo=table.zone)))
     for fact in table.policy.facts.values():
         if fact.env is not None and fact.default is not None and fact.name not in said:
-            yield from _options(fact, fact.default)
+            yield from fact_options(fact, fact.default)
 
 
-def _reads_clock(table: DecisionTable) -> bool:
+def reads_clock(table: DecisionTable) -> bool:
+    """Whether a rule or limit looks at the clock."""
     statements: list[Rule | Limit] = [*table.policy.rules, *table.policy.limits]
     rows = (row for statement in statements for row in alternatives(statement.when))
     return any(isinstance(condition, During) for row in rows for condition in row)
 
 
-def _options(fact: Fact, value: str | float) -> tuple[str, ...]:
+def fact_options(fact: Fact, value: str | float) -> tuple[str, ...]:
+    """The words of the command line that give a fact a value."""
     text = value if isinstance(value, str) else number(value)
     word, value_ = said(fact, text)
     return (f"{word}={value_}",) if value_.startswith("-") else (word, value_)
@@ -173,7 +175,7 @@ def _given(case: Case, fact: Fact, value: FactValue) -> Case:
         request = replace(request, tier=str(value))
     else:
         request = with_fact(request, fact.name, value)
-    return replace(case, request=request, options=case.options + _options(fact, value))
+    return replace(case, request=request, options=case.options + fact_options(fact, value))
 
 
 class _Times:

@@ -184,14 +184,14 @@ def _missed(
     """Of each alternative the first condition that fails; None where one alternative holds."""
     missed = []
     for conditions in alternatives(statement.when):
-        failed = next((c for c in conditions if not _holds(table, facts, situation, c)), None)
+        failed = next((c for c in conditions if not condition_holds(table, facts, situation, c)), None)
         if failed is None:
             return None
         missed.append(Missed(condition_words(failed), _met(table, facts, situation, failed)))
     return tuple(missed)
 
 
-def _holds(table: DecisionTable, facts: Facts, situation: Situation, condition: Condition) -> bool:
+def condition_holds(table: DecisionTable, facts: Facts, situation: Situation, condition: Condition) -> bool:
     if isinstance(condition, During):
         return (condition.window in situation.windows) != condition.negated
     if isinstance(condition, BudgetIn):

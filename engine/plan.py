@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from ..policy.words import listed_count
 from ..schemas.decision import Decision
@@ -26,7 +27,7 @@ from .facts import Facts, facts_of
 from .order import family, in_order
 from .situation import Situation
 from .spending import Spending
-from .stories import request_of
+from .stories import story_request
 from .table import DecisionTable
 
 RequestFor = Callable[[Story], Request]
@@ -58,7 +59,9 @@ def plan(
     ordered = in_order(prd)
     todo = ordered.stories if finished else _unfinished(ordered.stories)
     planned = {story.place for story in family(todo)}
-    planner = _Planner(table, Spending(table, situation), requests or _declared(table, prd), ordered.waits)
+    planner = _Planner(
+        table, Spending(table, situation), requests or partial(story_request, table.policy), ordered.waits
+    )
     rows = tuple(planner.story(story) for story in todo)
     return _summed(
         planner,
@@ -117,17 +120,6 @@ def _unfinished(stories: tuple[Story, ...]) -> tuple[Story, ...]:
         for story in stories
         if not story.passes
     )
-
-
-def _declared(table: DecisionTable, prd: Prd) -> RequestFor:
-    """The request of a story, with the inputs that the policy declares."""
-    inputs = {name for name, fact in table.policy.facts.items() if not fact.built_in}
-
-    def request(story: Story) -> Request:
-        asked = request_of(story)
-        return replace(asked, inputs={name: v for name, v in asked.inputs.items() if name in inputs})
-
-    return request
 
 
 # --- stories --------------------------------------------------------------------------------------

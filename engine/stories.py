@@ -13,11 +13,11 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ..policy.names import did_you_mean
 from ..schemas.errors import Problem, StoryError
-from ..schemas.policy import CAPABILITIES
+from ..schemas.policy import CAPABILITIES, Policy
 from ..schemas.request import Request
 from ..schemas.story import Prd, Story
 from .complexity import (
@@ -35,6 +35,7 @@ from .complexity import (
     number_of,
     shown,
 )
+from .reading import input_value
 
 MAX_BYTES = 8 * 1024 * 1024
 MAX_DEPTH = 100
@@ -155,6 +156,17 @@ def request_of(story: Story) -> Request:
         story_tier=story.tier,
         story_models=story.models,
     )
+
+
+def story_request(policy: Policy, story: Story) -> Request:
+    """Turn a story into a request, with those of its extra keys that a policy declares as inputs."""
+    request, facts = request_of(story), policy.facts
+    inputs = {
+        name: input_value(facts[name], value) if isinstance(value, str) else value
+        for name, value in request.inputs.items()
+        if name in facts and not facts[name].built_in
+    }
+    return replace(request, inputs=inputs)
 
 
 # --- finding a story

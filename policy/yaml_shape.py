@@ -17,14 +17,18 @@ _CONSTANTS = {"": None, "~": None, "null": None, "true": True, "false": False}
 
 
 def check_shape(root: Node) -> Iterator[Diagnostic]:
-    """Everything in which a document doesn't fit the schema, each finding at the node that it is about."""
-    # Imported here: only YAML policies need it, and it takes a while.
+    """Everything in which a policy doesn't fit its schema, each finding at the node that it is about."""
+    for node, error in misfits(root, "policy"):
+        yield from findings(node, error)
+
+
+def misfits(root: Node, schema: str) -> Iterator[tuple[Node, Any]]:
+    """Where a document doesn't fit a published schema: the node, and the validator's error."""
+    # Imported here: only documents in YAML need it, and it takes a while.
     from jsonschema import Draft202012Validator
 
-    validator = Draft202012Validator(published_schema("policy"))
-    for error in validator.iter_errors(plain(root)):
-        node = _at(root, list(error.absolute_path))
-        yield from _findings(node, error)
+    for error in Draft202012Validator(published_schema(schema)).iter_errors(plain(root)):
+        yield _at(root, list(error.absolute_path)), error
 
 
 def plain(node: Node) -> Any:
@@ -51,7 +55,7 @@ def _at(node: Node, path: list[str | int]) -> Node:
     return node
 
 
-def _findings(node: Node, error: Any) -> Iterator[Diagnostic]:
+def findings(node: Node, error: Any) -> Iterator[Diagnostic]:
     """One error of the validator as findings in words."""
     if error.validator == "additionalProperties" and isinstance(node, Mapping):
         known = list(error.schema.get("properties", {}))
@@ -77,6 +81,8 @@ def _kind(error: Any) -> str:
         return " or ".join(_KINDS[str(kind)] for kind in kinds)
     if error.validator in ("minimum", "maximum"):
         return "a number in its range"
+    if error.validator == "enum":
+        return f"one of {', '.join(f'`{value}`' for value in error.validator_value)}"
     return "something that isn't empty"
 
 

@@ -6,6 +6,7 @@ What it finds
 Two models, tiers, inputs, windows, domains, budgets, rules, alerts or
 promises of the same name, or two models with the same alias. Names of
 different kinds don't meet: a tier and a domain may both be called `vision`.
+Two cases of a test file, or two keys of a map in YAML, of the same name.
 
 Why it matters
 

@@ -1,0 +1,219 @@
+"""
+What cases reach of a policy: which statements decided in some case, and which conditions were seen
+both true and false while it mattered.
+
+docs/testing.md says for each kind of statement what counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from ..policy.words import condition_words, level_words
+from ..schemas.decision import Decision, Outcome
+from ..schemas.policy import Action, Budget, Escalation, Level, Limit, LimitKind, Mates, Policy, Rule
+from ..schemas.suite import Case, Goal
+from .chain import route
+from .decide import alive_rows, decision_of, matching
+from .explain import condition_holds
+from .facts import Facts, facts_of
+from .situation import Situation, level_of, observe, spend_of
+from .table import DecisionTable
+from .testing import Runner
+
+_T = TypeVar("_T")
+
+_Key = tuple[object, ...]
+"""The kind of a statement and its place among those; of a condition also alternative, place and value."""
+
+
+def cover(table: DecisionTable, cases: Iterable[Case]) -> tuple[Goal, ...]:
+    """Everything in a policy that tests can reach, in the order of kinds, and whether the cases do."""
+    goals = dict(_goals(table.policy))
+    runner = Runner(table)
+    reached: set[_Key] = set()
+    for case in cases:
+        reached.update(_seen(table, facts_of(table, case.request), runner.situation(case.state)))
+    return tuple(replace(goal, reached=key in reached) for key, goal in goals.items())
+
+
+# --- what there is to reach ---------------------------------------------------------------------------
+
+
+def _goals(policy: Policy) -> Iterator[tuple[_Key, Goal]]:
+    for n, tier in enumerate(policy.tiers):
+        yield ("tier", n), Goal(f"tier {tier.name}", "serves", tier.span)
+    for n, rule in enumerate(policy.rules):
+        yield ("rule", n), Goal(f"rule {rule.name}", "decides", rule.span)
+        yield from _conditions("rule", n, f"rule {rule.name}", rule)
+    for n, limit in enumerate(policy.limits):
+        yield ("limit", n), Goal(limit_words(limit), "changes an answer", limit.span)
+        yield from _conditions("limit", n, limit_words(limit), limit)
+    for n, domain in enumerate(policy.domains.values()):
+        wanted = "changes an answer" if domain.models else "is asked for"
+        yield ("domain", n), Goal(f"domain {domain.name}", wanted, domain.span)
+    for n, budget in enumerate(policy.budgets.values()):
+        for m, level in enumerate(budget.levels):
+            yield (
+                ("level", n, m),
+                Goal(f"budget {budget.name}, {level_words(level)}", "is in force", level.span),
+            )
+    for n, escalation in enumerate(policy.escalations):
+        yield ("escalation", n), Goal(escalation_words(escalation), "changes an answer", escalation.span)
+    fallback = policy.fallback
+    for n, entry in enumerate(fallback.entries if fallback is not None else ()):
+        assert fallback is not None  # else it had no entries
+        words = f"next {entry.count} of tier" if isinstance(entry, Mates) else entry
+        yield ("fallback", n), Goal(f"fallback to {words}", "changes an answer", fallback.span)
+
+
+def _conditions(kind: str, n: int, words: str, statement: Rule | Limit) -> Iterator[tuple[_Key, Goal]]:
+    for a, conditions in enumerate(statement.when):
+        for c, condition in enumerate(conditions):
+            for value in (True, False):
+                wanted = f"`{condition_words(condition)}` is {'true' if value else 'false'}"
+                yield (kind, n, a, c, value), Goal(words, wanted, condition.span)
+
+
+def limit_words(limit: Limit) -> str:
+    """A hard limit by what it says, without its conditions."""
+    if limit.kind is LimitKind.REFUSE:
+        return (
+            f"refuse when {' or when '.join(' and '.join(map(condition_words, row)) for row in limit.when)}"
+        )
+    return f"{limit.kind} {', '.join(limit.models)}"
+
+
+def escalation_words(escalation: Escalation) -> str:
+    """An `escalate` statement as the language writes it."""
+    source = f" from {escalation.from_tier}" if escalation.from_tier else ""
+    cause = f"when gate {escalation.gate} fails" if escalation.gate else f"on {', '.join(escalation.kinds)}"
+    return f"escalate{source} to {escalation.to_tier or 'next tier'} {cause}"
+
+
+# --- what one case reaches ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Met:
+    """A case as the table met it."""
+
+    table: DecisionTable
+    facts: Facts
+    situation: Situation
+    rule: Rule | None
+    limits: tuple[Limit, ...]
+    decision: Decision
+
+
+def _seen(table: DecisionTable, facts: Facts, situation: Situation) -> Iterator[_Key]:
+    rule, limits = matching(table, alive_rows(table, facts, situation))
+    decision = _decision(table, facts, situation, rule, limits)
+    met = _Met(table, facts, situation, rule, limits, decision)
+    yield from _limits(met)
+    if decision.outcome is Outcome.REFUSED_BY_RULE:
+        return
+    yield from _levels(met)
+    if decision.action == Action.PAUSE:
+        return
+    yield from _rules(met)
+    if decision.chain:
+        yield "tier", table.tiers[decision.tier or ""]
+    yield from _parts(met)
+
+
+def _decision(
+    table: DecisionTable, facts: Facts, situation: Situation, rule: Rule | None, limits: tuple[Limit, ...]
+) -> Decision:
+    return decision_of(table, facts, rule, route(table, facts, situation, rule, limits))
+
+
+def _rules(met: _Met) -> Iterator[_Key]:
+    """The rule that decides; and of each rule down to it the conditions on which it hung."""
+    for n, rule in enumerate(met.table.policy.rules):
+        yield from _decided_by_one(met, "rule", n, rule)
+        if rule is met.rule:
+            if met.decision.chain:
+                yield "rule", n
+            return
+
+
+def _limits(met: _Met) -> Iterator[_Key]:
+    for n, limit in enumerate(met.table.policy.limits):
+        yield from _decided_by_one(met, "limit", n, limit)
+        if limit in met.limits:
+            others = tuple(other for other in met.limits if other is not limit)
+            without = _decision(met.table, met.facts, met.situation, met.rule, others)
+            if without != met.decision:
+                yield "limit", n
+
+
+def _decided_by_one(met: _Met, kind: str, n: int, statement: Rule | Limit) -> Iterator[_Key]:
+    """
+    The conditions on whose value alone it hung whether a statement matched: all others of the
+    alternative held, and no other alternative did.
+    """
+    rows = [
+        [condition_holds(met.table, met.facts, met.situation, c) for c in conditions]
+        for conditions in statement.when
+    ]
+    for a, row in enumerate(rows):
+        if any(all(other) for b, other in enumerate(rows) if b != a):
+            continue
+        for c, value in enumerate(row):
+            if all(row[:c]) and all(row[c + 1 :]):
+                yield kind, n, a, c, value
+
+
+def _levels(met: _Met) -> Iterator[_Key]:
+    """The level of each budget that is in force; a `pause` of a part only where it is felt."""
+    standing = met.situation.standing_for(met.facts.domain)
+    for n, budget in enumerate(met.table.policy.budgets.values()):
+        level = level_of(budget, spend_of(met.situation.state, budget))
+        if level is None:
+            continue
+        if budget.scope in (None, "domain"):
+            in_force = standing is not None and standing.level is level
+        else:
+            in_force = level.action is Action.WARN or _changes(
+                met, _without_level(met.table.policy, budget, level)
+            )
+        if in_force:
+            yield "level", n, budget.levels.index(level)
+
+
+def _parts(met: _Met) -> Iterator[_Key]:
+    """The domain, escalations and entries of the fallback list without which another answer came out."""
+    policy = met.table.policy
+    for n, domain in enumerate(policy.domains.values()):
+        if domain.name == met.facts.domain:
+            without = {**policy.domains, domain.name: replace(domain, models=())}
+            if not domain.models or _changes(met, replace(policy, domains=without)):
+                yield "domain", n
+    for n in range(len(policy.escalations) if met.facts.failures else 0):
+        if _changes(met, replace(policy, escalations=_less(policy.escalations, n))):
+            yield "escalation", n
+    fallback = policy.fallback
+    for n in range(len(fallback.entries) if fallback is not None else 0):
+        assert fallback is not None  # else it had no entries
+        less = replace(fallback, entries=_less(fallback.entries, n))
+        if _changes(met, replace(policy, fallback=less)):
+            yield "fallback", n
+
+
+def _changes(met: _Met, policy: Policy) -> bool:
+    """Whether another answer comes out of a policy that differs in what no row of the table reads."""
+    table = replace(met.table, policy=policy)
+    situation = observe(table, met.situation.state)
+    return _decision(table, met.facts, situation, met.rule, met.limits) != met.decision
+
+
+def _without_level(policy: Policy, budget: Budget, level: Level) -> Policy:
+    less = replace(budget, levels=tuple(other for other in budget.levels if other is not level))
+    return replace(policy, budgets={**policy.budgets, budget.name: less})
+
+
+def _less(members: tuple[_T, ...], n: int) -> tuple[_T, ...]:
+    return members[:n] + members[n + 1 :]

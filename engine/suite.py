@@ -1,0 +1,361 @@
+"""A test file against its policy and PRDs: names and values resolved, matrices multiplied out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from itertools import islice, product
+from math import prod
+
+from ..policy.checks.p901_test_shape import too_many
+from ..policy.checks.p903_test_name import no_story, unknown_name
+from ..policy.checks.p904_no_request import no_request, unreadable_value
+from ..policy.suite import Suite, pairs, texts
+from ..policy.words import condition_words
+from ..policy.yaml import Mapping as Map
+from ..policy.yaml import Node, Scalar, Sequence
+from ..schemas.diagnostics import Diagnostic
+from ..schemas.errors import Problem, RequestError, StoryError
+from ..schemas.policy import CAPABILITIES, Fact, FactKind, FailureKind
+from ..schemas.request import Failure, Request, Spend, State
+from ..schemas.story import Prd, Story
+from ..schemas.suite import Case, Expected
+from ..schemas.text import Span
+from .examples import NOON, case_of, fact_options, reads_clock
+from .expecting import Names, read_expected
+from .facts import example as some_value
+from .facts import facts_of
+from .flips import with_fact
+from .reading import AMOUNTS, input_value, moment, spent_nusd
+from .stories import find_story, story_request
+from .table import DecisionTable
+
+MAX_CASES = 10_000
+"""Cases of one file, each cell of a matrix counted."""
+
+FOUND_PRD = ""
+"""The PRD of a file that names none."""
+
+_KEYS = ("story", "prd", "preferred", "failed", "at", "spend", "down", "available")
+"""Keys of a case, beside its facts, that a matrix may give."""
+
+_TOKENS = re.compile(r"(\d{1,9})([kM])")
+_FAILED = re.compile(r"(gate\s+)?(\S+)(?:\s+in\s+(\S+))?")
+_FAILED_FORMS = "`gate tests`, `gate tests in TIER` or `timeout`"
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """The cases that can be run, and what is wrong with the others."""
+
+    cases: tuple[Case, ...]
+    diagnostics: tuple[Diagnostic, ...]
+
+
+def resolve(table: DecisionTable, suite: Suite, prds: Mapping[str, Prd]) -> Resolved:
+    """
+    Resolve the cases of a test file.
+
+    Args:
+        prds: the PRDs by their path as the file writes it (FOUND_PRD: where it names none). Those
+            that can't be had are missing; that has been told.
+    """
+    resolver = _Resolver(table, suite, prds, Names(table))
+    cases = tuple(islice(resolver.cases(), MAX_CASES))
+    return Resolved(cases, tuple(dict.fromkeys(resolver.names.found)))
+
+
+def example_cases(table: DecisionTable) -> Iterator[Case]:
+    """The policy's `example` statements as cases; those that describe no request are left out."""
+    for example in table.policy.examples:
+        asked = case_of(table, example)
+        if not isinstance(asked, str):
+            words = " and ".join(condition_words(c) for c in example.conditions)
+            yield Case(
+                name=f"example {words}",
+                span=example.span,
+                request=asked.request,
+                state=asked.state,
+                expected=Expected(starts_with=example.gives),
+                cell={},
+                options=asked.options,
+                is_example=True,
+            )
+
+
+@dataclass(slots=True)
+class _Said:
+    """What defaults, a case and a cell of its matrix say, one over the other."""
+
+    facts: dict[str, tuple[Span, Node]] = field(default_factory=dict)
+    spend: dict[str, tuple[Span, Node]] = field(default_factory=dict)
+    keys: dict[str, Node] = field(default_factory=dict)
+
+    def over(self, layer: _Said) -> _Said:
+        """A layer on top of this one; of facts and budgets each is replaced by itself."""
+        return _Said(
+            {**self.facts, **layer.facts}, {**self.spend, **layer.spend}, {**self.keys, **layer.keys}
+        )
+
+    def add(self, key: Scalar, node: Node) -> None:
+        """One key of a case."""
+        if key.text in ("facts", "spend"):
+            there = self.facts if key.text == "facts" else self.spend
+            there.update({name.text: (name.span, value) for name, value in pairs(node)})
+        elif key.text in _KEYS:
+            self.keys[key.text] = node
+
+
+def _said(node: Map) -> _Said:
+    said = _Said()
+    for key, value in node.pairs:
+        said.add(key, value)
+    return said
+
+
+@dataclass(slots=True)
+class _Asked:
+    """A request and its options while they come together; `options` None: they can't say it."""
+
+    request: Request
+    options: tuple[str, ...] | None = ()
+
+    def say(self, *words: str) -> None:
+        """Add an option."""
+        if self.options is not None:
+            self.options = (*self.options, *words)
+
+
+@dataclass(slots=True)
+class _Resolver:
+    table: DecisionTable
+    suite: Suite
+    prds: Mapping[str, Prd]
+    names: Names
+
+    @property
+    def found(self) -> list[Diagnostic]:
+        """What is wrong, so far."""
+        return self.names.found
+
+    def cases(self) -> Iterator[Case]:
+        """Every cell of every case, in the order of the file."""
+        defaults = _said(self.suite.defaults)
+        for node in self.suite.cases:
+            name = node.get("name")
+            assert isinstance(name, Scalar)  # its shape is right
+            expected = read_expected(self.names, node.get("expect"))
+            below = defaults.over(_said(node))
+            for label, cell in self._cells(node.get("matrix")):
+                case = self._case(name, label, below.over(cell), expected)
+                if case is not None:
+                    yield case
+
+    # matrices
+
+    def _cells(self, matrix: Node | None) -> Iterator[tuple[dict[str, str], _Said]]:
+        axes = [(name, _items(values)) for name, values in pairs(matrix)]
+        if prod(len(values) for _, values in axes) > MAX_CASES and isinstance(matrix, Map):
+            self.found.append(too_many(matrix.span, "the cells of this matrix", MAX_CASES))
+            return
+        for name, _ in axes:
+            if name.text not in _KEYS:
+                self.names.check(name.span, "fact", name.text, (*self.table.policy.facts, *_KEYS))
+        for values in product(*(values for _, values in axes)):
+            cell, label = _Said(), {}
+            for (name, _), value in zip(axes, values, strict=True):
+                label[name.text] = _words(value)
+                if name.text in _KEYS:
+                    cell.add(name, value)
+                else:
+                    cell.facts[name.text] = (name.span, value)
+            yield label, cell
+
+    # a case
+
+    def _case(
+        self, name: Scalar, cell: dict[str, str], said: _Said, expected: Expected | None
+    ) -> Case | None:
+        before = len(self.found)
+        asked = self._story(said)
+        if asked is None:
+            return None
+        for fact, (span, node) in said.facts.items():
+            self._fact(asked, fact, span, node)
+        self._person(asked, said)
+        state = self._state(asked, said)
+        if len(self.found) == before:
+            self._check(name, asked.request, said)
+        if len(self.found) > before or expected is None:
+            return None
+        for fact_ in self.table.policy.facts.values():
+            if fact_.env is not None and fact_.default is not None and fact_.name not in asked.request.inputs:
+                asked.say(*fact_options(fact_, fact_.default))
+        suffix = f" [{', '.join(f'{key} {value}' for key, value in cell.items())}]" if cell else ""
+        return Case(
+            name=name.text + suffix,
+            span=name.span,
+            request=asked.request,
+            state=state,
+            expected=expected,
+            cell=cell,
+            options=asked.options,
+        )
+
+    def _check(self, name: Scalar, request: Request, said: _Said) -> None:
+        """That the policy can answer it: each fact is there, and can be what it is."""
+        try:
+            facts_of(self.table, request)
+        except RequestError as error:
+            for problem in error.problems:
+                self.found.append(self._no_request(name, problem, said))
+
+    def _no_request(self, name: Scalar, problem: Problem, said: _Said) -> Diagnostic:
+        fact = self.table.policy.facts.get(problem.where)
+        if problem.where in said.facts:
+            return no_request(said.facts[problem.where][1].span, problem.message, problem.help)
+        story = said.keys.get("story")
+        help = problem.help
+        if fact is not None and fact.default is None:
+            help = f"add it to the facts: `{fact.name}: {some_value(fact)}`"
+        if isinstance(story, Scalar):
+            return no_request(story.span, f"story {story.text}: {problem.message}", help)
+        return no_request(name.span, problem.message, help)
+
+    def _story(self, said: _Said) -> _Asked | None:
+        """The request that a story gives; an empty one without a story, None where there is no such story."""
+        node, path = said.keys.get("story"), said.keys.get("prd", self.suite.prd)
+        if not isinstance(node, Scalar):
+            return _Asked(Request())
+        prd = self.prds.get(path.text if isinstance(path, Scalar) else FOUND_PRD)
+        if prd is None:
+            return None
+        try:
+            story: Story = find_story(prd, node.text)
+        except StoryError as error:
+            self.found.append(no_story(node.span, error.problem.message, error.problem.help))
+            return None
+        return _Asked(story_request(self.table.policy, story), ("--prd", prd.name, "--story", story.id))
+
+    def _person(self, asked: _Asked, said: _Said) -> None:
+        """The model that a person asks for, and what failed before."""
+        preferred = said.keys.get("preferred")
+        if isinstance(preferred, Scalar):
+            key = self.names.model(preferred)
+            asked.request = replace(asked.request, preferred=key)
+            asked.say("--preferred", key or "")
+        failures = [self._failure(asked, text) for text in texts(said.keys.get("failed"))]
+        asked.request = replace(asked.request, failures=tuple(f for f in failures if f is not None))
+
+    def _failure(self, asked: _Asked, scalar: Scalar) -> Failure | None:
+        match = _FAILED.fullmatch(scalar.text)
+        if match is None:
+            self.found.append(unreadable_value(scalar.span, scalar.text, "failure", _FAILED_FORMS))
+            return None
+        gate, name, tier = match.groups()
+        if tier is not None:
+            self.names.check(scalar.span, "tier", tier, self.table.tiers)
+        gates = [f"gate {e.gate}" for e in self.table.policy.escalations if e.gate is not None]
+        if gate is None:
+            self.names.check(scalar.span, "failure", name, [*gates, *FailureKind])
+            asked.options = None  # no option says that a model failed
+            return Failure(name, tier)
+        self.names.check(scalar.span, "failure", f"gate {name}", gates)
+        asked.say("--gate", f"{name}=failed" + (f":{tier}" if tier else ""))
+        return Failure(f"gate {name}", tier)
+
+    # facts
+
+    def _fact(self, asked: _Asked, name: str, span: Span, node: Node) -> None:
+        fact = self.table.policy.facts.get(name)
+        if fact is None:
+            self.found.append(unknown_name(span, "fact", name, self.table.policy.facts))
+        elif fact.kind is FactKind.SET:
+            self._requires(asked, node)
+        elif not isinstance(node, Scalar):
+            self.found.append(no_request(node.span, f"`{name}` is one value", "write a single one"))
+        elif name == "tier":
+            self._tier(asked, node)
+        else:
+            if name == "domain":
+                self.names.check(node.span, "domain", node.text, (*self.table.policy.domains, "none"))
+            value = _value(fact, node)
+            asked.request = with_fact(asked.request, name, value)
+            asked.say(*fact_options(fact, value))
+
+    def _requires(self, asked: _Asked, node: Node) -> None:
+        wanted = [scalar for scalar in texts(node) if scalar.text != "nothing"]
+        for scalar in wanted:
+            self.names.check(scalar.span, "capability", scalar.text, CAPABILITIES)
+        before, now = asked.request.requires, frozenset(scalar.text for scalar in wanted)
+        for name in CAPABILITIES:
+            if name in before | now:
+                no = "" if name in now else "no-"
+                asked.say(f"--{no}requires-{name.replace('_', '-')}")
+        asked.request = replace(asked.request, requires=now)
+
+    def _tier(self, asked: _Asked, node: Scalar) -> None:
+        """The tier that a person asks for stands in place of the story's."""
+        none = node.text == "none"
+        if none and asked.request.story_tier is not None:
+            asked.options = None  # no option takes away what a story says
+        elif not none:
+            self.names.check(node.span, "tier", node.text, (*self.table.tiers, "none"))
+            asked.say("--tier", node.text)
+        asked.request = replace(asked.request, tier=None if none else node.text, story_tier=None)
+
+    # the state
+
+    def _state(self, asked: _Asked, said: _Said) -> State:
+        now, at = NOON.replace(tzinfo=self.table.zone), said.keys.get("at")
+        if isinstance(at, Scalar):
+            found = moment(at.text, self.table.zone)
+            if found is None:
+                forms = "2026-01-05T10:00, or with an offset 2026-01-05T10:00+01:00"
+                self.found.append(unreadable_value(at.span, at.text, "time", forms))
+            now = found or now
+        if at is not None or reads_clock(self.table):
+            asked.say("--at", now.isoformat(timespec="minutes"))
+        spend = dict(self._spend(asked, name, span, node) for name, (span, node) in said.spend.items())
+        down = self.names.models(said.keys.get("down"))
+        for key in down:
+            asked.say("--down", key)
+        available = None
+        if "available" in said.keys:
+            available = frozenset(self.names.models(said.keys["available"]))
+            asked.options = None  # the option looks at the keys of this machine
+        return State(now=now, spend=spend, down=frozenset(down), available=available)
+
+    def _spend(self, asked: _Asked, name: str, span: Span, node: Node) -> tuple[str, Spend]:
+        budget = self.table.policy.budgets.get(name)
+        if budget is None:
+            self.found.append(unknown_name(span, "budget", name, self.table.policy.budgets))
+            return name, Spend()
+        text = node.text if isinstance(node, Scalar) else _words(node)
+        nusd = spent_nusd(text, budget)
+        if nusd is None:
+            self.found.append(unreadable_value(node.span, text, "amount", AMOUNTS))
+        asked.say("--spend", f"{name}={text}")
+        return name, Spend(nusd or 0)
+
+
+def _items(node: Node) -> tuple[Node, ...]:
+    return node.items if isinstance(node, Sequence) else ()
+
+
+def _words(node: Node) -> str:
+    """A value of a matrix in a few words."""
+    if isinstance(node, Scalar):
+        return node.text
+    if isinstance(node, Sequence):
+        return ", ".join(_words(item) for item in node.items) or "none"
+    return ", ".join(f"{key.text} {_words(value)}" for key, value in node.pairs)
+
+
+def _value(fact: Fact, node: Scalar) -> str | float:
+    """A text as the value of a fact; tokens may be 10k or 1M."""
+    tokens = _TOKENS.fullmatch(node.text) if fact.name.endswith("_tokens") else None
+    if tokens is not None:
+        return float(tokens[1]) * (1_000 if tokens[2] == "k" else 1_000_000)
+    return input_value(fact, node.text)
