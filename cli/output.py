@@ -68,6 +68,18 @@ def note(text: str = "") -> None:
     _write(text, sys.stderr)
 
 
+def progress(text: str = "") -> None:
+    """What goes on at the moment, on a terminal only, in place of what went on before."""
+    if sys.stderr is not None and sys.stderr.isatty():
+        sys.stderr.write(f"\r\x1b[K{text}")
+        sys.stderr.flush()
+
+
+def unstyled(text: str) -> str:
+    """A text without its styles."""
+    return click.unstyle(text)
+
+
 def _write(text: str, stream: IO[str] | None) -> None:
     if stream is None:  # closed before we were started
         return

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from ..policy.words import condition_words, level_words, number
+from ..policy.words import level_words, limit_words, number
 from ..schemas.decision import Layer, Outcome, Verdict
 from ..schemas.policy import Action, Escalation, Limit, LimitKind, Mates, Model, Rule
 from .facts import Facts
@@ -47,12 +47,6 @@ class _Ceiling:
     no_way_up: bool
 
 
-def _refuse_words(limit: Limit) -> str:
-    """A `refuse` without a reason, by what it says."""
-    alternatives = (" and ".join(condition_words(c) for c in conditions) for conditions in limit.when)
-    return f"the policy says: refuse when {' or when '.join(alternatives)}"
-
-
 def expected_cost(model: Model, input_tokens: int, output_tokens: int) -> int:
     """The cost of a call in 10^-6 nano-USD: exact, for comparing."""
     return input_tokens * model.price_in_nusd_per_mtok + output_tokens * model.price_out_nusd_per_mtok
@@ -79,7 +73,9 @@ def route(
     """
     refusing = next((limit for limit in limits if limit.kind is LimitKind.REFUSE), None)
     if refusing is not None:
-        return Routing(Outcome.REFUSED_BY_RULE, refusal=refusing.because or _refuse_words(refusing))
+        return Routing(
+            Outcome.REFUSED_BY_RULE, refusal=refusing.because or f"the policy says: {limit_words(refusing)}"
+        )
     standing = situation.standing_for(facts.domain)
     layers = list(_level_layers(table, situation, standing))
     if standing is not None and standing.level.action is Action.PAUSE:

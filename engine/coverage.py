@@ -9,21 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import TypeVar
 
-from ..policy.words import condition_words, level_words
+from ..policy.words import condition_words, escalation_words, level_words, limit_words
 from ..schemas.decision import Decision, Outcome
-from ..schemas.policy import Action, Budget, Escalation, Level, Limit, LimitKind, Mates, Policy, Rule
+from ..schemas.policy import Action, Limit, Mates, Policy, Rule
 from ..schemas.suite import Case, Goal
 from .chain import route
+from .changed import less, with_budget, with_domain, with_fallback
 from .decide import alive_rows, decision_of, matching
 from .explain import condition_holds
 from .facts import Facts, facts_of
 from .situation import Situation, level_of, observe, spend_of
 from .table import DecisionTable
 from .testing import Runner
-
-_T = TypeVar("_T")
 
 _Key = tuple[object, ...]
 """The kind of a statement and its place among those; of a condition also alternative, place and value."""
@@ -75,22 +73,6 @@ def _conditions(kind: str, n: int, words: str, statement: Rule | Limit) -> Itera
             for value in (True, False):
                 wanted = f"`{condition_words(condition)}` is {'true' if value else 'false'}"
                 yield (kind, n, a, c, value), Goal(words, wanted, condition.span)
-
-
-def limit_words(limit: Limit) -> str:
-    """A hard limit by what it says, without its conditions."""
-    if limit.kind is LimitKind.REFUSE:
-        return (
-            f"refuse when {' or when '.join(' and '.join(map(condition_words, row)) for row in limit.when)}"
-        )
-    return f"{limit.kind} {', '.join(limit.models)}"
-
-
-def escalation_words(escalation: Escalation) -> str:
-    """An `escalate` statement as the language writes it."""
-    source = f" from {escalation.from_tier}" if escalation.from_tier else ""
-    cause = f"when gate {escalation.gate} fails" if escalation.gate else f"on {', '.join(escalation.kinds)}"
-    return f"escalate{source} to {escalation.to_tier or 'next tier'} {cause}"
 
 
 # --- what one case reaches ----------------------------------------------------------------------------
@@ -174,14 +156,14 @@ def _levels(met: _Met) -> Iterator[_Key]:
         level = level_of(budget, spend_of(met.situation.state, budget))
         if level is None:
             continue
+        m = budget.levels.index(level)
         if budget.scope in (None, "domain"):
             in_force = standing is not None and standing.level is level
         else:
-            in_force = level.action is Action.WARN or _changes(
-                met, _without_level(met.table.policy, budget, level)
-            )
+            dropped = with_budget(met.table.policy, replace(budget, levels=less(budget.levels, m)))
+            in_force = level.action is Action.WARN or _changes(met, dropped)
         if in_force:
-            yield "level", n, budget.levels.index(level)
+            yield "level", n, m
 
 
 def _parts(met: _Met) -> Iterator[_Key]:
@@ -189,17 +171,16 @@ def _parts(met: _Met) -> Iterator[_Key]:
     policy = met.table.policy
     for n, domain in enumerate(policy.domains.values()):
         if domain.name == met.facts.domain:
-            without = {**policy.domains, domain.name: replace(domain, models=())}
-            if not domain.models or _changes(met, replace(policy, domains=without)):
+            without = with_domain(policy, replace(domain, models=()))
+            if not domain.models or _changes(met, without):
                 yield "domain", n
     for n in range(len(policy.escalations) if met.facts.failures else 0):
-        if _changes(met, replace(policy, escalations=_less(policy.escalations, n))):
+        if _changes(met, replace(policy, escalations=less(policy.escalations, n))):
             yield "escalation", n
     fallback = policy.fallback
     for n in range(len(fallback.entries) if fallback is not None else 0):
         assert fallback is not None  # else it had no entries
-        less = replace(fallback, entries=_less(fallback.entries, n))
-        if _changes(met, replace(policy, fallback=less)):
+        if _changes(met, with_fallback(policy, fallback, n)):
             yield "fallback", n
 
 
@@ -208,12 +189,3 @@ def _changes(met: _Met, policy: Policy) -> bool:
     table = replace(met.table, policy=policy)
     situation = observe(table, met.situation.state)
     return _decision(table, met.facts, situation, met.rule, met.limits) != met.decision
-
-
-def _without_level(policy: Policy, budget: Budget, level: Level) -> Policy:
-    less = replace(budget, levels=tuple(other for other in budget.levels if other is not level))
-    return replace(policy, budgets={**policy.budgets, budget.name: less})
-
-
-def _less(members: tuple[_T, ...], n: int) -> tuple[_T, ...]:
-    return members[:n] + members[n + 1 :]

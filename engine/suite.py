@@ -12,7 +12,7 @@ from ..policy.checks.p901_test_shape import too_many
 from ..policy.checks.p903_test_name import no_story, unknown_name
 from ..policy.checks.p904_no_request import no_request, unreadable_value
 from ..policy.suite import Suite, pairs, texts
-from ..policy.words import condition_words
+from ..policy.words import row_words
 from ..policy.yaml import Mapping as Map
 from ..policy.yaml import Node, Scalar, Sequence
 from ..schemas.diagnostics import Diagnostic
@@ -71,9 +71,8 @@ def example_cases(table: DecisionTable) -> Iterator[Case]:
     for example in table.policy.examples:
         asked = case_of(table, example)
         if not isinstance(asked, str):
-            words = " and ".join(condition_words(c) for c in example.conditions)
             yield Case(
-                name=f"example {words}",
+                name=f"example {row_words(example.conditions)}",
                 span=example.span,
                 request=asked.request,
                 state=asked.state,

@@ -56,6 +56,20 @@ def read_suite(source: Source) -> SuiteRead:
     return SuiteRead(suite, source, tuple(found))
 
 
+def prds_of(suite: Suite) -> Iterator[tuple[Span, Scalar | None]]:
+    """The PRDs that the cases need, each once: where that is said, and its path (None: none is named)."""
+    seen: set[str | None] = set()
+    for case in suite.cases:
+        story = case.get("story") or next(
+            (n for k, n in pairs(case.get("matrix")) if k.text == "story"), None
+        )
+        path = case.get("prd") or suite.prd
+        named = path.text if isinstance(path, Scalar) else None
+        if story is not None and named not in seen:
+            seen.add(named)
+            yield (path or story).span, path if isinstance(path, Scalar) else None
+
+
 def texts(node: Node | None) -> tuple[Scalar, ...]:
     """A list of texts, or one text with commas in it, as its items with their places."""
     if isinstance(node, Sequence):

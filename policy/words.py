@@ -10,7 +10,10 @@ from ..schemas.policy import (
     BudgetIn,
     Condition,
     During,
+    Escalation,
     Level,
+    Limit,
+    LimitKind,
     NumberIn,
     StartsWith,
     ValueIs,
@@ -78,12 +81,11 @@ def _values(condition: ValueIs) -> str:
 
 def _bound(condition: NumberIn) -> str:
     low, high = condition.low, condition.high
-    if low is not None and high is not None:
+    if low is not None and high is not None and not (condition.low_open or condition.high_open):
         return number(low) if low == high else f"{number(low)} to {number(high)}"
-    if low is not None:
-        return f"{'above' if condition.low_open else 'at least'} {number(low)}"
-    assert high is not None  # a condition has at least one bound
-    return f"{'below' if condition.high_open else 'at most'} {number(high)}"
+    lower = f"{'above' if condition.low_open else 'at least'} {number(low)}" if low is not None else ""
+    upper = f"{'below' if condition.high_open else 'at most'} {number(high)}" if high is not None else ""
+    return " and ".join(filter(None, [lower, upper]))
 
 
 def _budget_bound(condition: BudgetIn) -> str:
@@ -104,6 +106,25 @@ def level_words(level: Level) -> str:
         Action.PAUSE: "pause",
     }[level.action]
     return f"at {percent(level.percent)} {action}"
+
+
+def limit_words(limit: Limit) -> str:
+    """A hard limit without its reason; of `never` and `only` also without the conditions."""
+    if limit.kind is not LimitKind.REFUSE:
+        return f"{limit.kind} {', '.join(limit.models)}"
+    return f"refuse when {' or when '.join(row_words(row) for row in limit.when)}"
+
+
+def row_words(conditions: tuple[Condition, ...]) -> str:
+    """The conditions of one alternative: `private is yes and during nights`."""
+    return " and ".join(condition_words(condition) for condition in conditions)
+
+
+def escalation_words(escalation: Escalation) -> str:
+    """An `escalate` statement."""
+    source = f" from {escalation.from_tier}" if escalation.from_tier else ""
+    cause = f"when gate {escalation.gate} fails" if escalation.gate else f"on {', '.join(escalation.kinds)}"
+    return f"escalate{source} to {escalation.to_tier or 'next tier'} {cause}"
 
 
 def listed_count(count: int, word: str) -> str:

@@ -1,0 +1,138 @@
+"""`policyctl test`: the tests of a policy, what they cover, and what they would notice."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from ...engine.coverage import cover
+from ...engine.mutants import Mutant, mutants, tried
+from ...engine.testing import Runner
+from ...schemas.suite import Case, Result
+from .. import completing
+from ..exits import Exit
+from ..options import color_option, policy_option
+from ..output import note, out, progress, safe
+from ..suites import Bench, find_files, load
+from ..testing import Mutation, Tested, as_document, as_junit, lines, percent
+from ..writing import rewrite
+
+MOST_MUTANTS = 2_000
+"""Changes tried in one run; of more, some all over the policy."""
+
+
+@click.command()
+@click.argument("files", nargs=-1, metavar="[FILE|FOLDER]...", shell_complete=completing.files)
+@click.option("-k", "text", metavar="TEXT", help="Only cases with this text in their name.")
+@click.option("--verbose", "-v", is_flag=True, help="List the cases that pass, too, and all reasons.")
+@click.option("--fail-fast", is_flag=True, help="Stop at the first case that fails.")
+@click.option("--coverage", is_flag=True, help="Say what of the policy no case reaches.")
+@click.option("--mutate", is_flag=True, help="Change the policy step by step: does a case notice?")
+@click.option(
+    "--threshold",
+    type=click.FloatRange(0, 100),
+    metavar="PERCENT",
+    help="The exit code is 1 where coverage or mutation is below.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("--junit", "junit_file", metavar="FILE", help="Write a JUnit report, too.")
+@policy_option
+@color_option
+def command(
+    files: tuple[str, ...],
+    text: str | None,
+    verbose: bool,
+    fail_fast: bool,
+    coverage: bool,
+    mutate: bool,
+    threshold: float | None,
+    as_json: bool,
+    junit_file: str | None,
+    policies: tuple[str, ...],
+) -> int:
+    """
+    Run the tests of a policy: cases in YAML, and the policy's own examples.
+
+    A FILE is one test file, of a FOLDER all *.test.yaml in it are run; without any, those beside
+    the policy. The exit code is 0 where every case passes and 1 where one fails; a run without a
+    case is no success, but 2.
+    """
+    if threshold is not None and not (coverage or mutate):
+        raise click.UsageError("--threshold needs --coverage or --mutate: of what?")
+    benches = load(find_files(files, policies), policies)
+    chosen = [replace(bench, cases=_chosen(bench.cases, text)) for bench in benches]
+    if not any(bench.cases for bench in chosen):
+        raise click.UsageError(f"no case has `{text}` in its name; --verbose lists the names")
+    tested = list(_run(chosen, fail_fast))
+    failed = any(each.failed for each in tested)
+    if coverage and not (failed and fail_fast):
+        tested = [replace(each, goals=cover(each.bench.engine.table, each.bench.cases)) for each in tested]
+    if mutate and failed:
+        note("note: changes are tried once all cases pass")
+    elif mutate:
+        tested = [replace(each, mutation=_mutated(each.bench)) for each in tested]
+    if junit_file is not None:
+        rewrite(Path(junit_file), as_junit(tested).encode())
+    if as_json:
+        out(json.dumps(as_document(tested), indent=2))
+    else:
+        for line in lines(tested, verbose=verbose):
+            out(line)
+    below = [] if threshold is None else list(_below(tested, threshold))
+    for sentence in below:
+        note(safe(sentence))
+    return Exit.FINDINGS if failed or below else Exit.OK
+
+
+def _chosen(cases: Sequence[Case], text: str | None) -> list[Case]:
+    return [case for case in cases if text is None or text.casefold() in case.name.casefold()]
+
+
+def _run(benches: Sequence[Bench], fail_fast: bool) -> Iterator[Tested]:
+    for bench in benches:
+        results: list[Result] = []
+        for result in Runner(bench.engine.table).results(bench.cases):
+            results.append(result)
+            if fail_fast and not result.passed:
+                yield Tested(bench, tuple(results))
+                return
+        yield Tested(bench, tuple(results))
+
+
+def _mutated(bench: Bench) -> Mutation:
+    every = list(mutants(bench.engine.policy))
+    some = _spread(every, MOST_MUTANTS)
+    found = []
+    try:
+        for number, each in enumerate(tried(some, tuple(bench.cases)), 1):
+            progress(f"change {number:,} of {len(some):,}")
+            found.append(each)
+    finally:
+        progress()
+    return Mutation(tuple(found), len(every) - len(some))
+
+
+def _spread(every: list[Mutant], most: int) -> list[Mutant]:
+    """At most so many of them, from all over the list."""
+    if len(every) <= most:
+        return every
+    return [every[number * len(every) // most] for number in range(most)]
+
+
+def _below(all_tested: Sequence[Tested], threshold: float) -> Iterator[str]:
+    """Every share that is below the threshold, in words."""
+    for tested in all_tested:
+        shares = {}
+        if tested.goals is not None:
+            shares["coverage"] = sum(goal.reached for goal in tested.goals), len(tested.goals)
+        if tested.mutation is not None:
+            tried_ = tested.mutation.tried
+            shares["mutation"] = sum(case is not None for _, case in tried_), len(tried_)
+        for name, (part, whole) in shares.items():
+            if part * 100 < threshold * whole:
+                policy = tested.bench.engine.policy.name
+                yield f"{name} of {policy} is {percent(part, whole)}, below {threshold:g}%"
