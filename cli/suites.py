@@ -10,6 +10,7 @@ from pathlib import Path, PurePath
 import click
 
 from ..engine.suite import FOUND_PRD, example_cases, resolve
+from ..policy.check import MAX_DIAGNOSTICS
 from ..policy.checks.p105_unreadable import unreadable
 from ..policy.checks.p906_test_without_policy import without
 from ..policy.files import MAX_FILE_BYTES, Unreadable, read_text
@@ -108,7 +109,7 @@ class _Loader:
         if self.diagnostics:
             order = {source.name: number for number, source in enumerate(self.sources)}
             told = sorted(dict.fromkeys(self.diagnostics), key=lambda d: _place(order, d.span))
-            raise PolicyError(Report(tuple(self.sources), tuple(told)))
+            raise PolicyError(Report(tuple(self.sources), tuple(told[:MAX_DIAGNOSTICS])))
         for bench in self.found.values():
             bench.cases += example_cases(bench.engine.table)
         return list(self.found.values())

@@ -13,10 +13,12 @@ from ..policy.words import listed_count
 from ..schemas.suite import Case, Goal, Mismatch, Result
 from ..schemas.text import Source, Span
 from . import junit
-from .diagnostics import FORMAT_VERSION, place
+from .diagnostics import place
 from .explaining import why_not
 from .output import bad, dim, good, hang, named, safe, strong, unstyled
 from .suites import Bench
+
+FORMAT_VERSION = "1.0"
 
 _MOST_REASONS = 8
 _MOST_LISTED = 50

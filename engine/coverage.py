@@ -87,29 +87,31 @@ class _Met:
     situation: Situation
     rule: Rule | None
     limits: tuple[Limit, ...]
-    decision: Decision
+    answer: Decision
 
 
 def _seen(table: DecisionTable, facts: Facts, situation: Situation) -> Iterator[_Key]:
     rule, limits = matching(table, alive_rows(table, facts, situation))
-    decision = _decision(table, facts, situation, rule, limits)
-    met = _Met(table, facts, situation, rule, limits, decision)
+    answer = _answer(table, facts, situation, rule, limits)
+    met = _Met(table, facts, situation, rule, limits, answer)
     yield from _limits(met)
-    if decision.outcome is Outcome.REFUSED_BY_RULE:
+    if answer.outcome is Outcome.REFUSED_BY_RULE:
         return
     yield from _levels(met)
-    if decision.action == Action.PAUSE:
+    if answer.action == Action.PAUSE:
         return
     yield from _rules(met)
-    if decision.chain:
-        yield "tier", table.tiers[decision.tier or ""]
+    if answer.tier is not None:
+        yield "tier", table.tiers[answer.tier]
     yield from _parts(met)
 
 
-def _decision(
+def _answer(
     table: DecisionTable, facts: Facts, situation: Situation, rule: Rule | None, limits: tuple[Limit, ...]
 ) -> Decision:
-    return decision_of(table, facts, rule, route(table, facts, situation, rule, limits))
+    """What comes out, but the words of a refusal."""
+    decision = decision_of(table, facts, rule, route(table, facts, situation, rule, limits))
+    return replace(decision, refusal=None)
 
 
 def _rules(met: _Met) -> Iterator[_Key]:
@@ -117,19 +119,29 @@ def _rules(met: _Met) -> Iterator[_Key]:
     for n, rule in enumerate(met.table.policy.rules):
         yield from _decided_by_one(met, "rule", n, rule)
         if rule is met.rule:
-            if met.decision.chain:
+            if met.answer.chain:
                 yield "rule", n
             return
 
 
 def _limits(met: _Met) -> Iterator[_Key]:
-    for n, limit in enumerate(met.table.policy.limits):
+    """The hard limits without which another answer came out; and of each the conditions on which it hung."""
+    limits = met.table.policy.limits
+    holding = [n for n, limit in enumerate(limits) if any(map(all, _values(met, limit))) or not limit.when]
+    for n, limit in enumerate(limits):
         yield from _decided_by_one(met, "limit", n, limit)
-        if limit in met.limits:
-            others = tuple(other for other in met.limits if other is not limit)
-            without = _decision(met.table, met.facts, met.situation, met.rule, others)
-            if without != met.decision:
-                yield "limit", n
+    for n in holding:
+        others = tuple(limits[m] for m in holding if m != n)
+        if _answer(met.table, met.facts, met.situation, met.rule, others) != met.answer:
+            yield "limit", n
+
+
+def _values(met: _Met, statement: Rule | Limit) -> list[list[bool]]:
+    """Of each alternative the conditions: which hold."""
+    return [
+        [condition_holds(met.table, met.facts, met.situation, c) for c in conditions]
+        for conditions in statement.when
+    ]
 
 
 def _decided_by_one(met: _Met, kind: str, n: int, statement: Rule | Limit) -> Iterator[_Key]:
@@ -137,10 +149,7 @@ def _decided_by_one(met: _Met, kind: str, n: int, statement: Rule | Limit) -> It
     The conditions on whose value alone it hung whether a statement matched: all others of the
     alternative held, and no other alternative did.
     """
-    rows = [
-        [condition_holds(met.table, met.facts, met.situation, c) for c in conditions]
-        for conditions in statement.when
-    ]
+    rows = _values(met, statement)
     for a, row in enumerate(rows):
         if any(all(other) for b, other in enumerate(rows) if b != a):
             continue
@@ -188,4 +197,4 @@ def _changes(met: _Met, policy: Policy) -> bool:
     """Whether another answer comes out of a policy that differs in what no row of the table reads."""
     table = replace(met.table, policy=policy)
     situation = observe(table, met.situation.state)
-    return _decision(table, met.facts, situation, met.rule, met.limits) != met.decision
+    return _answer(table, met.facts, situation, met.rule, met.limits) != met.answer

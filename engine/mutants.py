@@ -218,7 +218,7 @@ def _whens(policy: Policy, when: When) -> Iterator[tuple[str, Span, When]]:
                 yield f"{words} dropped", condition.span, put(when, a, less(row, c))
             elif len(when) == 1:
                 yield f"{words} dropped", condition.span, ()
-        if len(when) > 1:
+        if len(when) > 1 and row:
             yield f"alternative `{row_words(row)}` dropped", row[0].span, less(when, a)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -51,7 +52,7 @@ def read_suite(source: Source) -> SuiteRead:
     found += _shape(read.root)
     if not isinstance(read.root, Mapping):
         return SuiteRead(None, source, tuple(found))
-    suite = _suite(source, read.root, [d.span for d in found if d.span is not None])
+    suite = _suite(source, read.root, sorted(d.span.start for d in found if d.span is not None))
     found += _names(suite.cases)
     return SuiteRead(suite, source, tuple(found))
 
@@ -118,24 +119,26 @@ def _nothing(node: Node, error: Any) -> Diagnostic | None:
 _EMPTY = {"cases": no_case, "expect": no_expectation}
 
 
-def _suite(source: Source, root: Mapping, wrong: list[Span]) -> Suite:
+def _suite(source: Source, root: Mapping, wrong: list[int]) -> Suite:
     """What can be tested whatever else is wrong."""
     cases, defaults, prd = root.get("cases"), root.get("defaults"), root.get("prd")
     items = cases.items if isinstance(cases, Sequence) else ()
-    right = (item for item in items if isinstance(item, Mapping) and not _holds_any(item.span, wrong))
+    right = (item for item in items if isinstance(item, Mapping) and not _is_wrong(item, wrong))
     return Suite(
         source,
         texts(root.get("policy")),
         prd if isinstance(prd, Scalar) else None,
         defaults
-        if isinstance(defaults, Mapping) and not _holds_any(defaults.span, wrong)
+        if isinstance(defaults, Mapping) and not _is_wrong(defaults, wrong)
         else Mapping((), root.span),
         tuple(right),
     )
 
 
-def _holds_any(span: Span, spans: list[Span]) -> bool:
-    return any(span.start <= s.start and s.end <= span.end for s in spans)
+def _is_wrong(node: Node, wrong: list[int]) -> bool:
+    """Whether a finding stands in a node; `wrong` is where findings start, in rising order."""
+    at = bisect_left(wrong, node.span.start)
+    return at < len(wrong) and wrong[at] < node.span.end
 
 
 def _names(cases: tuple[Mapping, ...]) -> Iterator[Diagnostic]:

@@ -34,7 +34,8 @@ def command(name: str | None, everything: bool, output: str | None) -> None:
     Print a published JSON Schema.
 
     NAME is policy unless another is given: the shape of a policy in YAML, by which an editor that speaks to
-    the YAML language server checks and completes. The others are those of a PRD and of what --json prints.
+    the YAML language server checks and completes. The others are those of test files, of a PRD and of what
+    --json prints.
     """
     if everything:
         for line in columns([[named(each), _title(each)] for each in schema_names()], indent=0):

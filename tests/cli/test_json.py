@@ -16,7 +16,18 @@ import policyctl
 from .command import MONDAY_10, call, copy_of_loop
 
 SCHEMAS = Path(policyctl.__file__).parent / "schemas"
-VERBS = ("select", "explain", "list", "fallback-chain", "table", "findings", "rule", "prices", "config")
+VERBS = (
+    "select",
+    "explain",
+    "list",
+    "fallback-chain",
+    "table",
+    "findings",
+    "rule",
+    "prices",
+    "config",
+    "test",
+)
 FORMAT_VERSIONS = {"findings": "1.1"}
 """The versions that aren't the first any more."""
 
@@ -91,6 +102,7 @@ def all_prints(loop: Path) -> Iterator[tuple[str, Any]]:
     yield "rule", printed(loop, "rule P203 --json")
     yield "config", printed(loop, "config --json")
     yield "prices", printed(loop, "prices deepseek gpt-5 --json")
+    yield "test", printed(loop, "test --coverage --mutate --json")
 
 
 # --- the schemas ---------------------------------------------------------------------------------------

@@ -12,17 +12,27 @@ from types import ModuleType
 
 import pytest
 
+from policyctl.cli import suites
 from policyctl.policy import checks
 from policyctl.router import validate
 from policyctl.schemas.diagnostics import Diagnostic, Severity
+from policyctl.schemas.errors import PolicyError
 
 HEADINGS = ("What it finds", "Why it matters", "Example", "Instead")
 
-ABOUT_FILES = {"P104", "P105", "P106", "P107", "P109", "P110", "P111"}
+ABOUT_FILES = {"P104", "P105", "P106", "P107", "P109", "P110", "P111", "P906"}
 """Codes about files on disk: their pages describe the files, or two surfaces."""
 
 ABOUT_OLDER_FILES = {f"P{number}" for number in range(120, 127)}
 """Codes about the older YAML form: tests/policy/test_legacy.py runs their examples."""
+
+TESTED = """\
+model haiku is anthropic/claude-haiku-5-5
+model opus is anthropic/claude-opus-5-5
+tier cheap from complexity 0 has haiku
+tier strong from complexity 6 has opus
+"""
+"""The policy of the test files that pages of test files (P9xx) show."""
 
 
 A_DAY = date(2026, 11, 24)
@@ -59,8 +69,24 @@ def findings(section: str, folder: Path) -> tuple[Diagnostic, ...]:
     return validate([file], A_DAY).report.diagnostics
 
 
+def findings_in_tests(section: str, folder: Path) -> tuple[Diagnostic, ...]:
+    """
+    Return what `policyctl test` finds in the test file of a section.
+    """
+    (folder / "page.policy").write_text(TESTED, encoding="utf-8")
+    file = folder / "page.test.yaml"
+    file.write_text(f"policy: page.policy\n{textwrap.dedent(section)}", encoding="utf-8")
+    try:
+        suites.load([file], ())
+    except PolicyError as error:
+        return error.report.diagnostics
+    return ()
+
+
 FILES = check_files()
-WITH_A_POLICY = [name for name in FILES if name[:4].upper() not in ABOUT_FILES | ABOUT_OLDER_FILES]
+WITH_TESTS = [name for name in FILES if name[0:2] == "p9" and name[:4].upper() not in ABOUT_FILES]
+ELSEWHERE = ABOUT_FILES | ABOUT_OLDER_FILES | {name[:4].upper() for name in WITH_TESTS}
+WITH_A_POLICY = [name for name in FILES if name[:4].upper() not in ELSEWHERE]
 
 
 def test_there_are_pages() -> None:
@@ -130,3 +156,21 @@ def test_the_mended_text_gives_no_finding(name: str, tmp_path: Path) -> None:
     found = findings(sections(page_of(name))["Instead"], tmp_path)
 
     assert [] == [(finding.code, finding.message) for finding in found]
+
+
+@pytest.mark.parametrize("name", WITH_TESTS)
+def test_the_example_of_a_test_file_gives_its_code_alone(name: str, tmp_path: Path) -> None:
+    """
+    The example of a page about test files is a whole one with the one fault that the page is about.
+    """
+    assert {load(name).CODE} == {
+        d.code for d in findings_in_tests(sections(page_of(name))["Example"], tmp_path)
+    }
+
+
+@pytest.mark.parametrize("name", WITH_TESTS)
+def test_the_mended_test_file_gives_no_finding(name: str, tmp_path: Path) -> None:
+    """
+    What such a page says to write instead is a whole test file without any finding.
+    """
+    assert () == findings_in_tests(sections(page_of(name))["Instead"], tmp_path)
