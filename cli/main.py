@@ -17,7 +17,7 @@ VERBS = {
     "validate": "Check a policy: all problems, each with its place and its mend.",
     "explain": "Say which models answer a request or story, why, and what would change it.",
     "select": "Choose the models for a request: the chain, its cost, its reason.",
-    "test": "Run the tests of a policy: cases in YAML, and the policy's own examples.",
+    "test": "Run a policy's tests; say what they cover and would notice.",
     "plan": "Plan a PRD: each story's model and cost, the sums, and what they do to the budgets.",
     "budget": "Show what the budgets have spent, and raise, pause or resume them.",
     "ledger": "Make and check the ledger, which has what was spent.",

@@ -12,7 +12,7 @@ import click
 from ...engine.coverage import cover
 from ...engine.mutants import Mutant, mutants, tried
 from ...engine.testing import Runner
-from ...schemas.suite import Case, Result
+from ...schemas.suite import Result
 from .. import completing
 from ..exits import Exit
 from ..options import color_option, policy_option
@@ -55,7 +55,7 @@ def command(
     policies: tuple[str, ...],
 ) -> int:
     """
-    Run the tests of a policy: cases in YAML, and the policy's own examples.
+    Run a policy's tests; say what they cover and would notice.
 
     A FILE is one test file, of a FOLDER all *.test.yaml in it are run; without any, those beside
     the policy. The exit code is 0 where every case passes and 1 where one fails; a run without a
@@ -64,8 +64,8 @@ def command(
     if threshold is not None and not (coverage or mutate):
         raise click.UsageError("--threshold needs --coverage or --mutate: of what?")
     benches = load(find_files(files, policies), policies)
-    chosen = [replace(bench, cases=_chosen(bench.cases, text)) for bench in benches]
-    if not any(bench.cases for bench in chosen):
+    chosen = [chosen for bench in benches if (chosen := _chosen(bench, text)).cases]
+    if not chosen:
         raise click.UsageError(f"no case has `{text}` in its name; --verbose lists the names")
     tested = list(_run(chosen, fail_fast))
     failed = any(each.failed for each in tested)
@@ -88,8 +88,9 @@ def command(
     return Exit.FINDINGS if failed or below else Exit.OK
 
 
-def _chosen(cases: Sequence[Case], text: str | None) -> list[Case]:
-    return [case for case in cases if text is None or text.casefold() in case.name.casefold()]
+def _chosen(bench: Bench, text: str | None) -> Bench:
+    cases = [case for case in bench.cases if text is None or text.casefold() in case.name.casefold()]
+    return replace(bench, cases=cases)
 
 
 def _run(benches: Sequence[Bench], fail_fast: bool) -> Iterator[Tested]:
