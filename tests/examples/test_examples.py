@@ -16,9 +16,8 @@ from typing import Any
 import pytest
 
 from policyctl import Engine
-from policyctl.cli.options import story_request
 from policyctl.engine.order import family
-from policyctl.engine.stories import read_prd
+from policyctl.engine.stories import read_prd, story_request
 from policyctl.schemas.story import Story
 
 from ..cli.command import EXAMPLES, MONDAY_10, Ran, call
@@ -61,10 +60,11 @@ def test_every_example_is_met() -> None:
     names = {home.relative_to(EXAMPLES).as_posix() for home in HOMES}
     mains = {path for home in HOMES for path in (policy_of(home), policy_of(home).with_suffix(".yaml"))}
     policies = {p for suffix in ("*.policy", "*.yaml") for p in EXAMPLES.rglob(suffix)}
+    tests = {home / f"{home.name}.test.yaml" for home in HOMES}
     read = {Path(source.name) for home in HOMES for source in engine_of(home).sources}
 
     assert {"claude-loop", "today", "team", "case-studies/web-app"} <= names
-    assert set() == policies - mains - read
+    assert set() == policies - mains - read - tests
 
 
 @home
@@ -111,7 +111,7 @@ def test_each_story_is_explained(home: Path) -> None:
     """
     engine = engine_of(home)
     for story in read_prd((home / "prd.json").read_text(encoding="utf-8"), "prd.json").stories:
-        request = story_request(engine, story)
+        request = story_request(engine.policy, story)
         explanation = engine.explain(request)
 
         assert engine.decide(request) == explanation.decision
