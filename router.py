@@ -78,14 +78,20 @@ def price_book() -> Prices:
     return PriceBook(catalogue_in_force(os.environ).catalogue)
 
 
-def validate(paths: Iterable[PolicyPath], today: date | None = None) -> Checked:
+def validate(
+    paths: Iterable[PolicyPath], today: date | None = None, texts: Mapping[Path, str] | None = None
+) -> Checked:
     """
     Check a policy of one or several files: its examples, and what the price catalogue says, included.
 
-    `today` is the day for which dates are looked at; None is the clock's.
+    Args:
+        paths: the files, merged in this order.
+        today: the day for which dates are looked at; None is the clock's.
+        texts: what stands in place of what is in files, such as the open buffers of an editor, by the
+            paths of the files with their symbolic links followed.
     """
     files = [Path(p) for p in paths]
-    return _used(check_files(files, price_book()), tuple(str(path) for path in files), today)
+    return _used(check_files(files, price_book(), texts), tuple(str(path) for path in files), today)
 
 
 def validate_text(text: str, name: str = "policy", today: date | None = None) -> Checked:

@@ -63,6 +63,11 @@ def out(text: str = "") -> None:
     _write(text, sys.stdout)
 
 
+def raw(data: bytes) -> None:
+    """Data as it is, for the program that reads it on."""
+    click.echo(data, nl=False)
+
+
 def note(text: str = "") -> None:
     """A remark beside the data."""
     _write(text, sys.stderr)

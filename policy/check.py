@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -18,6 +18,7 @@ from .checks import (
     p403_no_tier,
     p404_window_circle,
 )
+from .fixes import settled
 from .load import Loaded, load, load_text
 
 Check = Callable[[Policy], Iterator[Diagnostic]]
@@ -45,9 +46,9 @@ class Checked:
     policy: CheckedPolicy | None
 
 
-def check_files(paths: list[Path], prices: Prices) -> Checked:
-    """Load, build and check a policy of one file, or of several that are merged in order."""
-    return check(load(paths, prices), prices)
+def check_files(paths: list[Path], prices: Prices, texts: Mapping[Path, str] | None = None) -> Checked:
+    """Load, build and check a policy of one file, or of several that are merged in order; `load` says how."""
+    return check(load(paths, prices, texts=texts), prices)
 
 
 def check_text(text: str, prices: Prices, name: str = "policy") -> Checked:
@@ -61,7 +62,9 @@ def check(loaded: Loaded, prices: Prices) -> Checked:
     found = [*loaded.diagnostics, *built.diagnostics]
     if built.policy is not None and len(found) < MAX_DIAGNOSTICS:
         found += _check_whole(loaded, built.policy, [d.span for d in found if d.span is not None])
-    report = Report(loaded.document.sources, _in_order(loaded, found))
+    sources = loaded.document.sources
+    own = [source for source in sources if source.name not in loaded.legacy]
+    report = Report(sources, tuple(settled(_in_order(loaded, found), own)))
     if built.policy is None or report.has_errors:
         return Checked(report, None)
     return Checked(report, CheckedPolicy(built.policy))

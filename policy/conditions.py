@@ -19,7 +19,7 @@ from ..schemas.policy import (
 from . import document as doc
 from .checks.p209_unknown_value import unknown_value
 from .checks.p210_unknown_capability import unknown_capability
-from .checks.p301_wrong_type import wrong_type
+from .checks.p301_wrong_type import no_yes_or_no, wrong_type
 from .checks.p302_wrong_unit import wrong_unit
 from .checks.p303_out_of_range import empty_range, out_of_range
 from .checks.p307_not_here import not_here
@@ -189,7 +189,7 @@ def value_for(scope: Scope, fact: Fact, value: doc.Value) -> str | None:
     if fact.kind is FactKind.YES_NO:
         if text in ("yes", "no"):
             return text
-        scope.found.append(wrong_type(value.span, f"`{fact.name}` is yes or no, not `{text}`", _forms(fact)))
+        scope.found.append(no_yes_or_no(value.span, fact.name, text))
     elif fact.kind is FactKind.SET:
         scope.found.append(unknown_capability(value.span, text, fact.values))
     elif fact.name in ("domain", "tier"):

@@ -133,8 +133,30 @@ def instead(found: str, expected: AbstractSet[str], before: str) -> str | None:
         return "kinds of failure have names: rate_limit, overloaded, timeout, server_error, …"
     if found == "than" and before in ("less", "more", "greater"):
         return "write `is below 8` or `is above 8`"
-    if expected == {"use"}:
+    if expected == {"use"} and found[0].isalpha():
         return f"write `{before} use {found}`"
     if found in WORDS:
         return WORDS[found]
+    glued = _GLUED.fullmatch(found)
+    if glued is not None:
+        return f"{WORDS[glued[1]][:-1]} {glued[2]}`"
     return next((help for shape, help in SHAPES if shape.match(found)), None)
+
+
+def written_so(help: str | None, found: str) -> str | None:
+    """What a help puts in the place of a word, where it means just the same; nothing for mere noise."""
+    if found in _NOISE:
+        return ""
+    quoted = _QUOTED.fullmatch(found)
+    if quoted is not None:
+        return f'"{quoted[1]}"'
+    match = None if help is None or found in _OTHER_MEANING else _WRITE.fullmatch(help)
+    return None if match is None else match[1]
+
+
+_WRITE = re.compile("write `([^`]+)`")
+_QUOTED = re.compile(f'[{_QUOTES}]([^{_QUOTES}"]+)[{_QUOTES}]')
+_GLUED = re.compile(r"(==|!=|<>|>=|<=|[=<>])([\w$].*)")
+_NOISE = frozenset({":", ";", "then"})
+_OTHER_MEANING = frozenset({"allow"})
+"""What others allow may be used; what this language only uses must be."""

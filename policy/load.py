@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -50,9 +50,15 @@ class Older:
     price_unit: str | None = None
 
 
-def load(paths: Sequence[Path], prices: Prices, older: Older = Older()) -> Loaded:
-    """Read one policy from one file, or from several that are merged in the order given."""
-    loader = _Loader(prices, older)
+def load(
+    paths: Sequence[Path], prices: Prices, older: Older = Older(), texts: Mapping[Path, str] | None = None
+) -> Loaded:
+    """
+    Read one policy from one file, or from several that are merged in the order given.
+
+    `texts` stand in place of what is in files, by where their paths really lead.
+    """
+    loader = _Loader(prices, older, texts or {})
     for path in paths:
         loader.root = path.parent
         loader.file(path, Span(str(path), 0, 0))
@@ -70,6 +76,7 @@ def load_text(text: str, prices: Prices, name: str = "policy", older: Older = Ol
 class _Loader:
     prices: Prices
     older: Older
+    texts: Mapping[Path, str] = field(default_factory=dict)
     root: Path = Path()
     sources: list[Source] = field(default_factory=list)
     statements: list[doc.Statement] = field(default_factory=list)
@@ -99,7 +106,7 @@ class _Loader:
         if isinstance(real, Path):
             self.seen.add(real)
         span = asked_at if self.open_files else None
-        text = read_text(path) if isinstance(real, Path) else real
+        text = self._read(path, real) if isinstance(real, Path) else real
         if isinstance(text, Unreadable):
             large = file_too_large(str(path), MAX_FILE_BYTES)
             self.missing(large if text.too_large else unreadable(str(path), text.reason, span))
@@ -111,6 +118,10 @@ class _Loader:
         self.open_files.append(path)
         self.text(Source(str(path), text), path)
         self.open_files.pop()
+
+    def _read(self, path: Path, real: Path) -> str | Unreadable:
+        text = self.texts.get(real)
+        return read_text(path) if text is None else text
 
     def text(self, source: Source, path: Path | None) -> None:
         source, unclean = clean(source)

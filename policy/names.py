@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Container, Iterable, Sequence
 from difflib import get_close_matches
+
+from ..schemas.diagnostics import Edit
+from ..schemas.text import Span
 
 _MOST_COMPARED = 200_000
 """The name's letters times those of all candidates: beyond this a suggestion isn't worth its time."""
@@ -47,11 +51,66 @@ def did_you_mean(name: str, candidates: Iterable[str], *, else_list: str | None 
     """The help for an unknown name: the closest candidate, else what there is."""
     known = list(candidates)
     near = closest(name, known)
+    return _help(near, known, else_list)
+
+
+def meant(
+    span: Span,
+    name: str,
+    candidates: Iterable[str],
+    *,
+    else_list: str | None = None,
+    but: Container[str] = (),
+) -> tuple[str | None, tuple[Edit, ...]]:
+    """
+    The help for an unknown name in the text, as `did_you_mean` gives it, and the mend where it is sure.
+
+    `but` are candidates that mustn't be put in its place, however close they are.
+    """
+    known = list(candidates)
+    near = closest(name, known)
+    sure = near is not None and near not in but and is_slip(name, near, known)
+    return _help(near, known, else_list), (Edit(span, name, near),) if near and sure else ()
+
+
+def _help(near: str | None, known: Sequence[str], else_list: str | None) -> str | None:
     if near is not None:
         return f"did you mean `{near}`?"
     if else_list is None or not known:
         return None
     return f"{else_list} {ticked(sorted(known))}"
+
+
+def is_slip(name: str, near: str, candidates: Iterable[str], *, shortest: int = 4, gap: int = 2) -> bool:
+    """
+    Whether a name can only be a slip of the pen for `near`, the closest of the candidates.
+
+    But for capitals there is one slip, or two in a name of eight letters or more, and every other candidate
+    is at least `gap` slips farther away. A part with figures is never a slip: `gpt-4` isn't `gpt-4o`.
+    """
+    slips = _slips(name.lower(), near.lower())
+    most = 0 if len(name) < shortest else 1 if len(name) < 8 else 2
+    if slips > most or _FIGURES.findall(name.lower()) != _FIGURES.findall(near.lower()):
+        return False
+    others = (c for c in set(candidates) if c != near and abs(len(c) - len(name)) < slips + gap)
+    return all(_slips(name.lower(), other.lower()) >= slips + gap for other in others)
+
+
+_FIGURES = re.compile(r"[a-z]*[0-9][a-z0-9]*")
+
+
+def _slips(name: str, other: str) -> int:
+    """How many letters were left out, added, replaced, or swapped with their neighbour."""
+    before: list[int] = []
+    row = list(range(len(other) + 1))
+    for i, letter in enumerate(name, 1):
+        before, last, row = row, before, [i]
+        for j, wanted in enumerate(other, 1):
+            slips = min(before[j] + 1, row[-1] + 1, before[j - 1] + (letter != wanted))
+            if i > 1 and j > 1 and letter == other[j - 2] and name[i - 2] == wanted:
+                slips = min(slips, last[j - 2] + 1)
+            row.append(slips)
+    return row[-1]
 
 
 def last_parts(keys: Iterable[str]) -> dict[str, list[str]]:

@@ -12,7 +12,7 @@ import hashlib
 import io
 from collections.abc import Iterable, Iterator
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
@@ -23,11 +23,12 @@ from lark import Lark, Token, Tree
 from lark.exceptions import UnexpectedToken
 from lark.lexer import BasicLexer, LexerThread
 
-from ..schemas.diagnostics import Diagnostic
+from ..schemas.diagnostics import Diagnostic, Edit
 from ..schemas.text import Source, Span
 from . import document as doc
 from .amounts import read_amount
-from .checks.p101_syntax import syntax_error
+from .checks.p101_syntax import CODE as SYNTAX
+from .checks.p101_syntax import mends, syntax_error
 from .checks.p102_open_text import open_text
 from .checks.p104_too_large import too_many_words
 from .document import STARTERS, Amount, Name
@@ -43,6 +44,9 @@ MAX_WORDS = 40_000
 
 MAX_ERRORS = 50
 """Syntax errors told per file; more of them help nobody."""
+
+MAX_MENDS = 4
+"""Further wrong words of a statement that are mended to see whether one of them can be."""
 
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
@@ -78,11 +82,12 @@ def parse(source: Source) -> Parsed:
         statements += [reader.statement(tree) for tree in run.trees]
         if run.failed_at is None:
             break
-        errors.append(_explain(source, tokens, run))
+        following = _next_statement(tokens, run)
+        errors.append(_with_fix(source, tokens[:following], at, run, _explain(source, tokens, run)))
         broken |= _would_declare(tokens[run.started_at : run.failed_at + 2])
         if len(errors) == MAX_ERRORS:
             break
-        at = _next_statement(tokens, run)
+        at = following
     found = (*reader.diagnostics, *errors)
     return Parsed(tuple(statements), found, frozenset(broken), whole=len(errors) < MAX_ERRORS)
 
@@ -112,7 +117,7 @@ def parse_pieces(source: Source, statements: Iterable[list[Piece]]) -> Parsed:
         run = _run(tokens, 0)
         read += [reader.statement(tree) for tree in run.trees]
         if run.failed_at is not None and len(errors) < MAX_ERRORS:
-            errors.append(_explain(source, tokens, run))
+            errors.append(_with_fix(source, tokens, 0, run, _explain(source, tokens, run)))
             broken |= _would_declare(tokens[:2])
     return Parsed(tuple(read), (*reader.diagnostics, *errors), frozenset(broken))
 
@@ -237,6 +242,47 @@ def _explain(source: Source, tokens: list[Token], run: _Run) -> Diagnostic:
     expected = _words(run.accepts)
     new_line = before is not None and before.line != token.line
     return syntax_error(span, str(token), expected, None if before is None else str(before), new_line)
+
+
+def _with_fix(source: Source, tokens: list[Token], start: int, run: _Run, found: Diagnostic) -> Diagnostic:
+    """
+    The finding with its mend, where it is sure: where the tokens from `start` on become whole statements by
+    it, or by it and more of its kind.
+    """
+    at = run.failed_at
+    if at is None or at >= len(tokens) or found.span is None or found.code != SYNTAX:
+        return found
+    for new in _mends(tokens, at, run):
+        if _can_be_whole([*tokens[start:at], *_lex(new), *tokens[at + 1 :]], MAX_MENDS):
+            return replace(found, fix=(_edit(source.text, found.span, new),))
+    return found
+
+
+def _mends(tokens: list[Token], at: int, run: _Run) -> Iterator[str]:
+    return mends(str(tokens[at]), _words(run.accepts), str(tokens[at - 1]) if at else None)
+
+
+def _can_be_whole(tokens: list[Token], most: int) -> bool:
+    """Whether tokens are whole statements, once at most so many of them are mended."""
+    run = _run(tokens, 0)
+    at = run.failed_at
+    if at is None:
+        return True
+    if most == 0 or at >= len(tokens):
+        return False
+    mended = ([*tokens[:at], *_lex(new), *tokens[at + 1 :]] for new in _mends(tokens, at, run))
+    return any(_can_be_whole(tokens, most - 1) for tokens in mended)
+
+
+def _edit(text: str, span: Span, new: str) -> Edit:
+    """Put a text in a place: with blanks where it would run into others, and nothing without its blank."""
+    left = text[max(span.start - 1, 0) : span.start]
+    right = text[span.end : span.end + 1].strip(" \t\r\n,")
+    if not new and left == " ":
+        span = Span(span.source, span.start - 1, span.end)
+    elif new:
+        new = f"{' ' * bool(left.strip())}{new}{' ' * bool(right)}"
+    return Edit(span, text[span.start : span.end], new)
 
 
 def _words(terminals: frozenset[str]) -> frozenset[str]:

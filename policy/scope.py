@@ -146,7 +146,9 @@ class Scope:
             self.found.append(ambiguous(name.span, text, tails))
         elif self._is_unknown("model", text):
             known = self.candidates([*self.models, *self._aliases, *self._tails])
-            self.found.append(unknown_model(name.span, text, known, is_tier=text in self.tiers))
+            shared = [tail for tail, keys in self._tails.items() if len(keys) > 1]
+            tier = text in self.tiers
+            self.found.append(unknown_model(name.span, text, known, shared=shared, is_tier=tier))
         return None
 
     def model_list(self, names: Iterable[Name]) -> tuple[str, ...]:

@@ -58,13 +58,13 @@ def _at(node: Node, path: list[str | int]) -> Node:
 def findings(node: Node, error: Any) -> Iterator[Diagnostic]:
     """One error of the validator as findings in words."""
     if error.validator == "additionalProperties" and isinstance(node, Mapping):
-        known = list(error.schema.get("properties", {}))
+        known, present = list(error.schema.get("properties", {})), {key.text for key, _ in node.pairs}
         for key, _ in node.pairs:
             if key.text not in known:
-                yield unknown_key(key.span, key.text, known)
+                yield unknown_key(key.span, key.text, known, present)
     elif error.validator == "required" and isinstance(node, Mapping):
-        present = {key.text for key, _ in node.pairs}
-        missing = [name for name in error.validator_value if name not in present]
+        there = {key.text for key, _ in node.pairs}
+        missing = [name for name in error.validator_value if name not in there]
         yield missing_key(_first(node), missing[0], error.schema.get("description", ""))
     elif error.validator == "oneOf":
         yield one_of_these(

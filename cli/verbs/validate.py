@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from pathlib import Path
 
@@ -17,10 +18,13 @@ from ...schemas.policy import Policy
 from .. import completing, config
 from ..diagnostics import Findings
 from ..exits import Exit
+from ..fixing import BOM, Mended, mend, text_of, write
 from ..formats import FOR_READERS, FORMATS, render
 from ..options import color_option, policy_option
-from ..output import good, note, out, safe
-from ..problems import tell_prices
+from ..output import good, note, out, raw, safe
+from ..patch import patch
+from ..problems import Impossible, tell_prices
+from ..writing import rewrite
 
 
 @click.command()
@@ -40,6 +44,8 @@ from ..problems import tell_prices
     shell_complete=completing.files,
     help="Write the findings to this file in place of stdout.",
 )
+@click.option("--fix", is_flag=True, help="Make the mends that are sure, in the files.")
+@click.option("--diff", is_flag=True, help="Show what --fix would change, and change nothing.")
 @click.option("--statistics", is_flag=True, help="Count the findings of each code in place of showing them.")
 @click.option(
     "--fail-on",
@@ -62,6 +68,8 @@ def command(
     policies: tuple[str, ...],
     output_format: str,
     output_file: Path | None,
+    fix: bool,
+    diff: bool,
     statistics: bool,
     fail_on: str,
     at: datetime | None,
@@ -74,45 +82,99 @@ def command(
     is found from here upward. The policy's own examples are run too, and its models and prices are
     held against the price catalogue. The exit code is 0 where nothing is wrong and 1 where
     something is.
+
+    With --fix the findings that are left are shown; the mended text of standard input is printed,
+    and its findings go to standard error.
     """
     if statistics and output_format not in FOR_READERS:
         raise click.UsageError(f"--statistics is for readers, {output_format} is for programs")
+    if fix and diff:
+        raise click.UsageError("say --fix or --diff")
     tell_prices()
     asked = tuple(files or policies or map(str, config.find_policy(Path.cwd())))
-    checked = _checked(asked, date.today() if at is None else at.date())
+    text = _Input(asked, date.today() if at is None else at.date())
+    mended = mend(text.check, text.read) if fix or diff else Mended(text.check({}), (), ())
+    checked = mended.checked
     failing = frozenset(Severity) if fail_on == "warning" else frozenset({Severity.ERROR})
-    failed = not exit_zero and any(d.severity in failing for d in checked.report.diagnostics)
-    findings = Findings(
-        checked.report,
-        asked=asked,
-        failing=failing,
-        exit_code=Exit.FINDINGS if failed else Exit.OK,
-        fine="" if checked.policy is None else f"{good('ok')}  {safe(_summary(checked.policy.policy))}",
-    )
-    _tell(render(findings, "statistics" if statistics else output_format), output_file, checked.report)
+    failed = any(d.severity in failing for d in checked.report.diagnostics) or bool(diff and mended.changes)
+    exit_code = Exit.FINDINGS if failed and not exit_zero else Exit.OK
+    if diff:
+        _preview(mended, output_file)
+        return exit_code
+    if fix:
+        text.write(mended)
+    fine = "" if checked.policy is None else f"{good('ok')}  {safe(_summary(checked.policy.policy))}"
+    findings = Findings(checked.report, asked, mended.fixed, failing, exit_code, fine)
+    shown = render(findings, "statistics" if statistics else output_format)
+    _tell(shown, output_file, checked.report, note if fix and text.piped else out)
+    if mended.fixed and output_format not in FOR_READERS:
+        note(f"note: {listed_count(len(mended.fixed), 'finding')} fixed")
     if checked.policy is not None and checked.policy.policy.promises and not checked.report.has_errors:
         count = listed_count(len(checked.policy.policy.promises), "promise")
         note(f"note: {count} read, but not proven: this version can't do that yet")
-    return findings.exit_code
+    return exit_code
 
 
-def _checked(files: tuple[str, ...], today: date) -> Checked:
-    if files != ("-",):
-        return validate(files, today)
+class _Input:
+    """The policy that is checked: files, or what came from standard input."""
+
+    def __init__(self, asked: tuple[str, ...], today: date) -> None:
+        self.piped = asked == ("-",)
+        self._asked, self._today = asked, today
+        self._data = _standard_input() if self.piped else b""
+
+    def check(self, texts: Mapping[str, str]) -> Checked:
+        """Check it, with texts in place of those of its files."""
+        if self.piped:
+            text = texts.get(STDIN, self._data.decode("utf-8-sig", "replace"))
+            return validate_text(text, STDIN, self._today)
+        by_path = {Path(name).resolve(): text for name, text in texts.items()}
+        return validate(self._asked, self._today, by_path)
+
+    def read(self, name: str) -> str:
+        """The text of one of its files."""
+        if not self.piped:
+            return text_of(name)
+        try:
+            return self._data.decode("utf-8-sig")
+        except UnicodeDecodeError:
+            raise Impossible("standard input isn't UTF-8 text") from None
+
+    def write(self, mended: Mended) -> None:
+        """Put the mended texts into their files, or print what standard input has become."""
+        if not self.piped:
+            for change in mended.changes:
+                write(change)
+            return
+        self.read(STDIN)
+        mark = BOM if self._data.startswith(BOM) else b""
+        raw(mark + mended.changes[0].after.encode() if mended.changes else self._data)
+
+
+STDIN = "<stdin>"
+
+
+def _standard_input() -> bytes:
     data = sys.stdin.buffer.read(MAX_FILE_BYTES + 1)
     if len(data) > MAX_FILE_BYTES:
         raise click.UsageError("standard input is larger than a policy may be")
-    return validate_text(data.decode("utf-8-sig", "replace"), "<stdin>", today)
+    return data
 
 
-def _tell(text: str, output_file: Path | None, report: Report) -> None:
+def _preview(mended: Mended, output_file: Path | None) -> None:
+    """Show what --fix would change, and say what it wouldn't."""
+    patches = [patch(change.name, change.before, change.after) for change in mended.changes]
+    _tell("\n".join(patches), output_file, mended.checked.report, out)
+    left = len(mended.checked.report.diagnostics)
+    note(f"{listed_count(len(mended.fixed), 'finding')} would be fixed, {left} would remain")
+
+
+def _tell(text: str, output_file: Path | None, report: Report, say: Callable[[str], None]) -> None:
     """Print the findings, or write them to a file, which is never one of the policy's own."""
     if output_file is None:
         if text:
-            out(text)
+            say(text)
         return
-    from ..writing import rewrite
-
     if any(output_file.resolve() == Path(source.name).resolve() for source in report.sources):
         raise click.UsageError(f"{output_file} is a file of the policy itself")
     plain = click.unstyle(text)

@@ -36,11 +36,13 @@ Instead
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from ...schemas.diagnostics import Diagnostic, Severity
 from ...schemas.text import Span
 from ..document import STARTERS
-from ..habits import instead
-from ..names import closest, listed, quoted
+from ..habits import WORDS, instead, written_so
+from ..names import closest, is_slip, listed, quoted
 
 CODE = "P101"
 
@@ -118,7 +120,7 @@ def _help(found: str | None, expected: frozenset[str], before: str, cut_off: boo
     odd = next((c for c in found if c.isspace()), None)
     if odd is not None:  # as word processors and web pages have it
         return f"there is a blank U+{ord(odd):04X} in it; write a plain one"
-    near = closest(found, [w for w in expected if w not in _KINDS], cutoff=0.7)
+    near = _near(found, expected)
     help = instead(found, expected, before) if near is None else f"did you mean `{near}`?"
     if help is not None:
         return help
@@ -134,3 +136,30 @@ def _help(found: str | None, expected: frozenset[str], before: str, cut_off: boo
     if "MONEY" in expected and "NUMBER" not in expected and found[:1].isdigit():
         return f"an amount of money starts with a dollar sign: ${found}"
     return None
+
+
+def mends(found: str, expected: frozenset[str], before: str | None) -> Iterator[str]:
+    """What a wrong word was most likely meant to be: one that makes its statement whole is sure."""
+    near, words = _near(found, expected), _keywords(expected)
+    if near is not None:
+        if is_slip(found, near, words, shortest=3, gap=1):
+            yield near
+        return
+    meant = written_so(instead(found, expected, before or ""), found)
+    if meant is not None:
+        yield meant
+    elif expected == {"STRING"} and before not in _SENTENCES:
+        yield quoted(found)
+
+
+_SENTENCES = ("because", "cron")
+"""Words before texts that are seldom a single word."""
+
+
+def _near(found: str, expected: frozenset[str]) -> str | None:
+    """The word of the language that a word was meant to be, unless it is one of another language."""
+    return None if found in WORDS else closest(found, _keywords(expected), cutoff=0.7)
+
+
+def _keywords(expected: frozenset[str]) -> list[str]:
+    return [word for word in expected if word not in _KINDS]

@@ -25,19 +25,19 @@ Instead
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 from ...schemas.diagnostics import Diagnostic, Severity
 from ...schemas.text import Span
-from ..names import did_you_mean, listed, ticked
+from ..names import listed, meant, ticked
 
 CODE = "P110"
 
 
-def unknown_key(span: Span, key: str, known: Sequence[str]) -> Diagnostic:
-    """A key that has no meaning there."""
-    help = did_you_mean(key, known, else_list="the keys are")
-    return Diagnostic(CODE, Severity.ERROR, f"unknown key `{key}`", span, help=help)
+def unknown_key(span: Span, key: str, known: Sequence[str], present: Container[str] = ()) -> Diagnostic:
+    """A key that has no meaning there; `present` are the keys that its map has."""
+    help, fix = meant(span, key, known, else_list="the keys are", but=present)
+    return Diagnostic(CODE, Severity.ERROR, f"unknown key `{key}`", span, help=help, fix=fix)
 
 
 def missing_key(span: Span, key: str, description: str) -> Diagnostic:

@@ -32,12 +32,13 @@ from collections.abc import Iterable
 
 from ...schemas.diagnostics import Diagnostic, Severity
 from ...schemas.text import Span
-from ..names import did_you_mean
+from ..names import meant
 
 CODE = "P202"
 
 
 def unknown_fact(span: Span, name: str, known: Iterable[str]) -> Diagnostic:
     """A fact that isn't declared; `known` are those that are."""
-    help = did_you_mean(name, known) or f"declare it: `input {name} is yes or no default no`"
-    return Diagnostic(CODE, Severity.ERROR, f"unknown fact `{name}`", span, help=help)
+    help, fix = meant(span, name, known)
+    help = help or f"declare it: `input {name} is yes or no default no`"
+    return Diagnostic(CODE, Severity.ERROR, f"unknown fact `{name}`", span, help=help, fix=fix)

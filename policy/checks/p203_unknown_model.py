@@ -24,18 +24,25 @@ Instead
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 from ...schemas.diagnostics import Diagnostic, Severity
 from ...schemas.text import Span
-from ..names import did_you_mean
+from ..names import meant
 
 CODE = "P203"
 
 
-def unknown_model(span: Span, name: str, known: Iterable[str], *, is_tier: bool = False) -> Diagnostic:
-    """A model that isn't declared; `known` are those that are. `is_tier`: a tier has this name."""
-    help = did_you_mean(name, known, else_list="the models are") or "declare it with a `model` statement"
+def unknown_model(
+    span: Span, name: str, known: Iterable[str], *, shared: Container[str] = (), is_tier: bool = False
+) -> Diagnostic:
+    """
+    A model that isn't declared; `known` are those that are.
+
+    `shared` are names that may be any of several models; `is_tier` says that a tier has this name.
+    """
+    help, fix = meant(span, name, known, else_list="the models are", but=shared)
+    help = help or "declare it with a `model` statement"
     if is_tier:
-        help = f"`{name}` is a tier; a rule says `use tier {name}`"
-    return Diagnostic(CODE, Severity.ERROR, f"unknown model `{name}`", span, help=help)
+        help, fix = f"`{name}` is a tier; a rule says `use tier {name}`", ()
+    return Diagnostic(CODE, Severity.ERROR, f"unknown model `{name}`", span, help=help, fix=fix)

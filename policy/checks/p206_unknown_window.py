@@ -33,13 +33,13 @@ from collections.abc import Iterable
 
 from ...schemas.diagnostics import Diagnostic, Severity
 from ...schemas.text import Span
-from ..names import did_you_mean
+from ..names import meant
 
 CODE = "P206"
 
 
 def unknown_window(span: Span, name: str, known: Iterable[str]) -> Diagnostic:
     """A window that isn't declared; `known` are those that are."""
-    help = did_you_mean(name, known, else_list="the windows are")
+    help, fix = meant(span, name, known, else_list="the windows are")
     help = help or f"declare it: `window {name} is Mon to Fri 09:00 to 17:00`"
-    return Diagnostic(CODE, Severity.ERROR, f"unknown window `{name}`", span, help=help)
+    return Diagnostic(CODE, Severity.ERROR, f"unknown window `{name}`", span, help=help, fix=fix)

@@ -32,12 +32,13 @@ from collections.abc import Iterable
 
 from ...schemas.diagnostics import Diagnostic, Severity
 from ...schemas.text import Span
-from ..names import did_you_mean
+from ..names import meant
 
 CODE = "P208"
 
 
 def unknown_domain(span: Span, name: str, known: Iterable[str]) -> Diagnostic:
     """A domain that isn't declared; `known` are those that are."""
-    help = did_you_mean(name, known, else_list="the domains are") or f"declare it: `domain {name}`"
-    return Diagnostic(CODE, Severity.ERROR, f"unknown domain `{name}`", span, help=help)
+    help, fix = meant(span, name, known, else_list="the domains are")
+    help = help or f"declare it: `domain {name}`"
+    return Diagnostic(CODE, Severity.ERROR, f"unknown domain `{name}`", span, help=help, fix=fix)

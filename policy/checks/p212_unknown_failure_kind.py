@@ -34,12 +34,12 @@ from collections.abc import Iterable
 
 from ...schemas.diagnostics import Diagnostic, Severity
 from ...schemas.text import Span
-from ..names import did_you_mean
+from ..names import meant
 
 CODE = "P212"
 
 
 def unknown_kind(span: Span, name: str, known: Iterable[str]) -> Diagnostic:
     """A word after `on` that is no kind of failure."""
-    help = did_you_mean(name, known, else_list="the kinds are")
-    return Diagnostic(CODE, Severity.ERROR, f"unknown kind of failure `{name}`", span, help=help)
+    help, fix = meant(span, name, known, else_list="the kinds are")
+    return Diagnostic(CODE, Severity.ERROR, f"unknown kind of failure `{name}`", span, help=help, fix=fix)

@@ -28,7 +28,7 @@ Instead
 
 from __future__ import annotations
 
-from ...schemas.diagnostics import Diagnostic, Severity
+from ...schemas.diagnostics import Diagnostic, Edit, Severity
 from ...schemas.text import Span
 
 CODE = "P301"
@@ -37,3 +37,16 @@ CODE = "P301"
 def wrong_type(span: Span, message: str, help: str | None = None) -> Diagnostic:
     """A condition or value that doesn't fit the kind of its fact."""
     return Diagnostic(CODE, Severity.ERROR, message, span, help=help)
+
+
+def no_yes_or_no(span: Span, fact: str, text: str) -> Diagnostic:
+    """Another word than yes or no; that of other languages has a sure mend."""
+    meant = {"true": "yes", "false": "no"}.get(text.lower())
+    return Diagnostic(
+        CODE,
+        Severity.ERROR,
+        f"`{fact}` is yes or no, not `{text}`",
+        span,
+        help=f"write `{fact} is yes` or `{fact} is no`",
+        fix=() if meant is None else (Edit(span, text, meant),),
+    )
