@@ -435,3 +435,17 @@ def test_random_misspellings_are_mended_or_left() -> None:
 def digest(checked: Checked) -> str:
     assert checked.policy is not None
     return checked.policy.policy.digest
+
+
+# --- the older YAML form -----------------------------------------------------------------------------------
+
+
+def test_files_of_the_older_form_are_not_mended() -> None:
+    """
+    What is misspelt in the older YAML form is told and never changed: its words aren't those of the language.
+    """
+    text = "routing:\n  strategy: cost\n  fallback_chain: [claude-sonet, claude-opus]\n"
+    checked = check(text, "old.yaml")
+
+    assert told(checked)
+    assert [] == [d for d in checked.report.diagnostics if d.fix]
