@@ -14,7 +14,7 @@ from ..document import Amount
 from ..files import read_text
 from ..parser import parse
 
-NAME = "the models of the older form"
+NAME = "<known models>"
 """What findings call the file of the thirteen models."""
 
 _FILE = Path(__file__).with_name("catalogue.policy")
