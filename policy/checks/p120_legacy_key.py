@@ -44,9 +44,9 @@ CODE = "P120"
 
 def left_out(span: Span, key: str, times: int, known: Iterable[str] = ()) -> Diagnostic:
     """A key that is left out, here and in so many places in all; `known` are those that are read there."""
-    more = f", here and in {times - 1} more places" if times > 1 else ""
-    more = ", here and in another place" if times == 2 else more
+    more = {1: "", 2: ", here and in another place"}.get(times, f", here and in {times - 1} more places")
     near = closest(key, known, cutoff=0.75)
     help = f"did you mean `{near}`?" if near else "take it out, or see docs/legacy.md for what is read"
-    message = f"`{key}` has no meaning in a policy and is left out{more}"
+    shown = " ".join(key.split())[:60]
+    message = f"`{shown}` has no meaning in a policy and is left out{more}"
     return Diagnostic(CODE, Severity.WARNING, message, span, help=help)

@@ -15,9 +15,17 @@ def plain(value: Decimal) -> str:
 
 
 def count(value: Decimal | int, span: Span) -> Amount:
-    """A complexity, or a number of tokens, attempts or tiers."""
+    """A complexity, a parameter, or a number of attempts or tiers."""
     value = Decimal(value)
     return Amount(Unit.NUMBER, value, plain(value), span)
+
+
+def tokens(value: Decimal, span: Span) -> Amount:
+    """A number of tokens, with k or M where it is round."""
+    for factor, letter in ((1_000_000, "M"), (1000, "k")):
+        if value and value % factor == 0:
+            return Amount(Unit.COUNT, value, plain(value / factor) + letter, span)
+    return count(value, span)
 
 
 def money(usd: Decimal, span: Span) -> Amount:

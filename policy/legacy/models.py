@@ -17,7 +17,7 @@ from ..document import Amount, Name
 from ..scope import is_name
 from ..yaml import Mapping as YamlMapping
 from ..yaml import Scalar, Sequence
-from .amounts import count, duration, plain, price
+from .amounts import count, duration, plain, price, tokens
 from .catalogue import Known
 from .detect import BLOCKS, may_be_model
 from .fields import Body, Number, decimal_of, items_of, name_of, short
@@ -113,6 +113,7 @@ class _Reader:
         self.overlay = not self.entries or any(e.known and not e.whole for e in self.entries)
         if self.overlay:
             self.entries = [replace(e, key=Name(e.known or e.key.text, e.key.span)) for e in self.entries]
+        self.keys = frozenset(e.key.text for e in self.entries)
         performance = root.body("performance", "`performance`")
         self.timeout = None if performance is None else performance.number("default_timeout_seconds")
         if performance is not None:
@@ -162,7 +163,7 @@ class _Reader:
                 statements.append(statement)
                 prices_in |= {} if price_in is None else {entry.key.text: price_in}
         said = {s.key.text for s in statements}
-        broken = frozenset(e.key.text for e in self.entries) - said
+        broken = self.keys - said
         below = [m for key, m in self.known.models.items() if self.overlay and key not in said | broken]
         prices_in = {**{m.key.text: self.known.price(m.key.text, 0) for m in below}, **prices_in}
         return Models((*below, *statements), tuple(self.entries), self.overlay, broken, prices_in)
@@ -182,12 +183,10 @@ class _Reader:
         base = self.known.models[entry.known].target.text if entry.known else ""
         base_provider, _, base_id = base.partition("/")
         below = bool(base) and self.overlay
-        if entry.model is None and not below:
-            self.notes.found.append(missing(entry.key.span, f"`{entry.key.text}`", "model"))
-            return None
-        if not below and entry.costs.count(None) == 1:
-            side = _SIDES[entry.costs.index(None)]
-            self.notes.found.append(missing(entry.key.span, f"`{entry.key.text}`", side[0]))
+        lacking = None if below else _lacking(entry)
+        if lacking is not None:
+            if entry.body.key(*lacking) is None:  # else it is there, and what is wrong with it has been told
+                self.notes.found.append(missing(entry.key.span, f"`{entry.key.text}`", lacking[0]))
             return None
         model = entry.model or Name(base_id, entry.key.span)
         provider: str | None
@@ -294,19 +293,19 @@ class _Reader:
             asked = parameters.number("max_tokens")
             yield from _settings(parameters)
         if written is not None and (window if window is not None else written.value >= LARGE_TOKENS):
-            yield _clause("context", count(written.value, written.span))
+            yield _clause("context", tokens(written.value, written.span))
             written = None
         if written is not None and asked is not None and written.value != asked.value:
             message = f"`max_tokens: {plain(written.value)}` gives way to that of the parameters"
             self.notes.found.append(read_as(written.span, message, "keep one of them"))
         output = asked or written
         if output is not None:
-            yield _clause("output", count(output.value, output.span))
+            yield _clause("output", tokens(output.value, output.span))
 
     def _aliases(self, entry: Entry) -> Iterator[doc.Attribute]:
         """The known short names of a model that goes by its known key, but for what is a key of its own."""
-        keys = {e.key.text for e in self.entries}
-        short = [n for n, key in self.known.keys.items() if key == entry.key.text and n not in keys | {key}]
+        known = self.known.keys.items() if entry.key.text == entry.known else ()
+        short = [n for n, key in known if key == entry.key.text and n != key and n not in self.keys]
         if short:
             names = tuple(Name(name, entry.key.span) for name in short)
             yield doc.Attribute("alias", names, entry.key.span)
@@ -319,6 +318,13 @@ def _maps(parent: Body, *, all_of_them: bool) -> Iterator[tuple[Scalar, Body]]:
             body = parent.body(key.text, KIND)
             if body is not None:
                 yield key, body
+
+
+def _lacking(entry: Entry) -> tuple[str, ...] | None:
+    """The spellings of what a model needs and hasn't got; of prices both or none."""
+    if entry.model is None:
+        return ("model",)
+    return _SIDES[entry.costs.index(None)] if entry.costs.count(None) == 1 else None
 
 
 def _cost(body: Body, spellings: tuple[str, ...]) -> Cost | None:

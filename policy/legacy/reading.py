@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from pathlib import PurePath
 
 from ...schemas.catalogue import Prices
 from ...schemas.text import Source, Span
@@ -58,7 +59,8 @@ def read_legacy(source: Source, root: Node, prices: Prices, price_unit: str | No
     try:
         if _is_legacy(notes, root):
             assert isinstance(root, Mapping)
-            reading = _Reading(Body(notes, root, "a file of the older form"), prices, price_unit)
+            name = PurePath(source.name).stem.replace('"', "'")
+            reading = _Reading(Body(notes, root, "a file of the older form"), name, prices, price_unit)
             statements += reading.statements()
             broken, whole = reading.broken(), True
             below = known_models().source if reading.models.overlay else None
@@ -86,9 +88,9 @@ def _is_legacy(notes: Notes, root: Node) -> bool:
 class _Reading:
     """One file; each block is read where its statements stand in a policy."""
 
-    def __init__(self, root: Body, prices: Prices, price_unit: str | None) -> None:
+    def __init__(self, root: Body, name: str, prices: Prices, price_unit: str | None) -> None:
         known = known_models()
-        self.root = root
+        self.root, self.name = root, name
         self.routing = root.body("routing", "`routing`")
         self.models = read_models(root, known, prices, price_unit or self._price_unit())
         self.keys = Keys(root.notes, self.models.keys, known)
@@ -107,12 +109,14 @@ class _Reading:
 
     def statements(self) -> Iterator[doc.Statement]:
         """All statements, in the order in which a policy is best read."""
+        at = self.root.first()
+        yield doc.Header(Name(self.name, at, quoted=True), None, at)
         zone = self.root.name("timezone")
         if zone is not None:
             yield doc.Timezone(zone, zone.span)
         baseline = self.keys.find("claude-opus")
         if baseline is not None:
-            yield doc.Baseline(Name(baseline, self.root.first()), self.root.first())
+            yield doc.Baseline(Name(baseline, at), at)
         yield from self.models.statements
         yield from self.tiers.statements
         yield from time_rules(self.root, self.tiers)
@@ -133,7 +137,8 @@ class _Reading:
 
     def _end(self) -> None:
         for entry in self.models.entries:
-            entry.body.end()
+            if entry.key.text not in self.models.broken:  # of which not every key was asked for
+                entry.body.end()
         if self.routing is not None:
             self.routing.end()
         self.root.end()

@@ -62,9 +62,9 @@ def rank_of(word: str) -> int | None:
 def read_tiers(root: Body, routing: Body | None, models: Models, keys: Keys, known: Known) -> Tiers:
     """Read the tiers in whichever way the file says them."""
     custom = root.bodies("customTiers", "a custom tier")
-    ranges = [(e, r) for e in models.entries if (r := e.body.range("complexity_threshold")) is not None]
     if custom:
         return _custom(custom, models, keys)
+    ranges = [(e, r) for e in models.entries if (r := e.body.range("complexity_threshold")) is not None]
     if ranges:
         return _by_ranges(root.notes, models, ranges)
     return _by_rank(root, routing, models, known)
@@ -154,28 +154,34 @@ def _affordable(notes: Notes, members: Iterable[Name], models: Models, cap: Numb
 # --- complexity_threshold of each model ---------------------------------------------------------------
 
 
+_Bounds = tuple[Decimal, Decimal]
+
+
 def _by_ranges(notes: Notes, models: Models, ranges: list[tuple[Entry, tuple[Number, Number]]]) -> Tiers:
-    groups: dict[tuple[Decimal, Decimal], list[tuple[Entry, tuple[Number, Number]]]] = {}
+    groups: dict[_Bounds, list[tuple[Entry, tuple[Number, Number]]]] = {}
     for entry, (low, high) in ranges:
         groups.setdefault((low.value, high.value), []).append((entry, (low, high)))
-    names = _range_names(sorted(groups))
+    names = _range_names({bounds: [entry for entry, _ in members] for bounds, members in groups.items()})
     tiers = []
     for bounds, members in groups.items():
         low, high = members[0][1]
         keys = tuple(entry.key for entry, _ in members if entry.key.text not in models.broken)
         if keys:
-            tiers.append(_Range(Name(names[bounds], low.span), low, high, keys, low.span))
-    placed = {entry.key.text for entry, _ in ranges}
+            tiers.append(_Range(Name(names.pop(bounds), low.span), low, high, keys, low.span))
     for entry in models.entries:
-        if entry.key.text not in placed:
+        if entry.body.key("complexity_threshold") is None:
             message = f"`{entry.key.text}` says no `complexity_threshold`, so it is in no tier"
             notes.found.append(read_as(entry.key.span, message, "others say one; add it here too"))
-    broken = frozenset() if tiers else frozenset(names.values())
-    return Tiers(tuple(_in_order(notes, _by_start(tiers))), broken)
+    return Tiers(tuple(_in_order(notes, _by_start(tiers))), frozenset(names.values()))
 
 
-def _range_names(bounds: list[tuple[Decimal, Decimal]]) -> Mapping[tuple[Decimal, Decimal], str]:
-    """A rank's word for each range by its middle, if they all differ; else a number for each."""
+def _range_names(groups: Mapping[_Bounds, list[Entry]]) -> dict[_Bounds, str]:
+    """What the models call their ranges; else a rank's word by the middle of each; else numbers."""
+    said = {b: [e.body.name("tier") for e in entries] for b, entries in groups.items()}
+    words = {b: name.text for b, names in said.items() for name in names if name is not None}
+    if len(set(words.values())) == len(groups):
+        return words
+    bounds = sorted(groups)
     ranks = [max(r for r, start in enumerate(STARTS) if (low + high) / 2 >= start) for low, high in bounds]
     if all(lower < upper for lower, upper in pairwise(ranks)):
         return {bound: RANKS[rank][0] for bound, rank in zip(bounds, ranks, strict=True)}

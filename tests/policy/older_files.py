@@ -7,8 +7,8 @@ import re
 from pathlib import Path
 
 from policyctl.policy.check import Checked, check
+from policyctl.policy.legacy.converting import converted_text
 from policyctl.policy.load import Older, load_text
-from policyctl.policy.writer import policy_text
 from policyctl.router import price_book
 from policyctl.schemas.diagnostics import Diagnostic, Severity
 from policyctl.schemas.policy import NANO, Model, Policy
@@ -65,7 +65,7 @@ def told(text: str, older: Older | None = None) -> list[tuple[str, str]]:
 
 
 def converted(text: str, older: Older | None = None) -> str:
-    return policy_text(load_text(text, price_book(), "x.yaml", older or Older()).document.statements)
+    return converted_text(load_text(text, price_book(), "lib/x.yaml", older or Older()), "lib/x.yaml")
 
 
 def dollars(model: Model) -> tuple[float, float]:

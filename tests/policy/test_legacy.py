@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import itertools
+import json
 import pkgutil
 import random
 import re
@@ -14,7 +15,7 @@ import pytest
 from policyctl import Engine
 from policyctl.policy import checks
 from policyctl.policy import document as doc
-from policyctl.policy.check import check_files, check_text
+from policyctl.policy.check import check_text
 from policyctl.policy.load import Older, load_text
 from policyctl.policy.parser import parse
 from policyctl.policy.writer import policy_text
@@ -48,7 +49,9 @@ def on_top(case: str) -> str:
     own = {s.key.text for s in said if isinstance(s, doc.Model)}
     models = [s for s in known if isinstance(s, doc.Model) and s.key.text not in own]
     tiers = [s for s in known if isinstance(s, doc.Tier)]
-    return policy_text([*models, *([] if any(isinstance(s, doc.Tier) for s in said) else tiers), *said])
+    return 'policy "x"\n' + policy_text(
+        [*models, *([] if any(isinstance(s, doc.Tier) for s in said) else tiers), *said]
+    )
 
 
 @pytest.mark.parametrize("case", WHOLE)
@@ -56,7 +59,8 @@ def test_a_whole_file_is_the_policy_beside_it(case: str) -> None:
     """
     A file of the older form is, to the digest, the policy that stands beside it in the cases.
     """
-    expected = check_files([CASES / f"{case}.policy"], price_book())
+    text = (CASES / f"{case}.policy").read_text(encoding="utf-8")
+    expected = check_text(f'policy "x"\n{text}', price_book())
 
     assert expected.policy is not None, expected.report.diagnostics
     assert expected.policy.policy.digest == policy_of(text_of(case)).digest
@@ -83,6 +87,47 @@ def test_what_is_converted_is_the_same_policy(case: str) -> None:
     assert () == checked.report.diagnostics
     assert checked.policy is not None
     assert policy_of(text_of(case)).digest == checked.policy.policy.digest
+
+
+def test_a_converted_file_says_what_it_was_and_what_it_lost() -> None:
+    """
+    The policy is headed by the file's name, without its folder, and by what was left out, with its line.
+    """
+    lines = converted(text_of("list")).splitlines()
+
+    assert "# Converted from x.yaml." == lines[0]
+    assert "# Left out, or said otherwise than there:" == lines[2]
+    assert (
+        "# - line 11: `description` has no meaning in a policy and is left out, here and in 9 more places"
+        == lines[3]
+    )
+    assert 'policy "x"' == lines[14]
+    assert "end" == lines[-1]
+
+
+def test_a_converted_file_says_what_it_takes_for_granted() -> None:
+    """
+    The known models, and the zone of windows, are told where the file doesn't say them.
+    """
+    text = text_of("time_rules")
+
+    assert "that of the thirteen known models" in converted(text)
+    assert "Windows are read in UTC" in converted(text)
+    assert "UTC" not in converted(text + "timezone: Europe/Berlin\n")
+    assert "thirteen" not in converted(text_of("map"))
+
+
+@pytest.mark.parametrize("key", ["x\nnever use opus", *'\u2028\u200b\u202e\x85\x1b\\"', "x" * 300])
+def test_no_key_gets_out_of_the_comment(key: str) -> None:
+    """
+    Whatever stands in a key that is left out, it is one line of comment.
+    """
+    text = f"{json.dumps(key)}: 1\n{text_of('map')}"
+    checked = check_text(converted(text), price_book())
+
+    assert () == checked.report.diagnostics
+    assert checked.policy is not None
+    assert () == checked.policy.policy.limits
 
 
 def test_every_case_is_looked_at() -> None:
@@ -112,7 +157,7 @@ def test_the_known_models_are_those_of_the_example() -> None:
 # --- the map file decides as the document expects --------------------------------------------------------
 
 
-ENGINE = Engine.load(CASES / "map.yaml")
+ENGINE = Engine.from_text(text_of("map"), "lib/x.yaml")
 SETS = [frozenset(s) for n in range(4) for s in itertools.combinations(("vision", "tools", "json_mode"), n)]
 
 
@@ -209,7 +254,16 @@ def test_a_misspelt_key_is_recognised(text: str, key: str, help: str) -> None:
         ("providers: [{enabled: true}]", ("P123", "enabled")),
         ("providers: {m: 5}", ("P123", "5")),
         ("providers: [{name: [x], model: y}]", ("P123", "[")),
-        ("providers: [{name: mine, cost_per_1m_input: 1}]", ("P123", "mine")),
+        ("providers: [{name: mine, cost_per_1m_input: 1, timeout: 5}]", ("P123", "mine")),
+        ("providers: [{name: mine, model: [x]}]", ("P123", "[")),
+        (
+            "providers: [{name: m, model: gpt-9, cost_per_1m_input: 1, cost_per_1m_output: x}]",
+            ("P123", "x"),
+        ),
+        (
+            "providers: [{name: haiku, complexity_threshold: [0, 10]}, {name: opus}]",
+            ("P126", "opus"),
+        ),
         ("price_unit: 1m\nproviders: [{name: m, model: gpt-9, cost_per_1k_input: 1}]", ("P123", "m")),
         ("providers: [{name: haiku, cost_per_1m_input: cheap}]", ("P123", "cheap")),
         ("providers: [{name: haiku, cost_per_1m_input: -1}]", ("P123", "-1")),

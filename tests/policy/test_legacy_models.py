@@ -355,6 +355,25 @@ def test_ranges_may_stand_in_any_order(order: tuple[int, ...]) -> None:
     assert [("cheap", 0, False), ("medium", 2, True), ("powerful", 6, True)] == starts(text)
 
 
+@pytest.mark.parametrize(
+    ("ranges", "names"),
+    [
+        (["[0, 3]", "[3, 10]"], ["cheap", "powerful"]),
+        (["[0, 1]", "[1, 2]"], ["tier_1", "tier_2"]),
+        (["[0, 3], tier: low", "[3, 10], tier: high"], ["low", "high"]),
+        (["[0, 3], tier: same", "[3, 10], tier: same"], ["cheap", "powerful"]),
+    ],
+)
+def test_ranges_are_named_by_their_models_or_their_middle(ranges: list[str], names: list[str]) -> None:
+    """
+    A range is called what its models say, else by the rank its middle is in, else by a number.
+    """
+    entries = zip(("haiku", "opus"), ranges, strict=True)
+    text = "providers:\n" + "".join(f"  - {{name: {n}, complexity_threshold: {r}}}\n" for n, r in entries)
+
+    assert names == [name for name, _, _ in starts(text)]
+
+
 def test_ranges_that_overlap_are_told() -> None:
     """
     [0, 4] and [2, 10] overlap: the second starts where it says, with a warning.
