@@ -305,6 +305,7 @@ def _spend(budget: str, amount: Spend | float | Decimal) -> Spend:
 
 
 _FIELDS = frozenset(Request.__dataclass_fields__)
+_NOBODY = Request()
 _TEXT_FIELDS = {"domain", "kind", "skill", "branch", "story_tier", "tier", "preferred"}
 
 
@@ -331,6 +332,8 @@ def request_from(facts: Mapping[str, object]) -> Request:
     for name in _TEXT_FIELDS & fields.keys():
         if not isinstance(fields[name], str):
             raise RequestError((Problem(name, f"`{name}` is a text, not `{fields[name]}`"),))
+    if not isinstance(fields.get("delegated_by", _NOBODY), Request):
+        raise RequestError((Problem("delegated_by", "`delegated_by` is a Request, that of the story"),))
     if "requires" in fields:
         fields["requires"] = frozenset(_texts("requires", fields["requires"]))
         _check_capabilities(fields["requires"])  # type: ignore[arg-type]

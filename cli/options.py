@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -211,10 +211,12 @@ def ask(ctx: click.Context, options: Mapping[str, Any]) -> Asked:
     engine = load_engine(options["policies"])
     environ = config.environment(here)
     said, found = _said_and_found(ctx, options, engine, environ)
-    story, prd = _story(options, here)
+    story, prd, delegating = _story(options, here)
     base = Request() if story is None else _story_request(engine, story)
     base = replace(base, inputs={**found, **base.inputs, **said})
     request = _request(options, base, here)
+    whole_run = {"tier": request.tier, "branch": request.branch}
+    request = _delegated(request, delegating, _asking(engine, whole_run, said, found))
     _check_domain(engine, options["domain"])
     _check_gates(engine, request)
     if story is not None:
@@ -250,11 +252,31 @@ def ask_all(ctx: click.Context, options: Mapping[str, Any]) -> AskedAll:
     _check_said(engine, Request(complexity=0.0, inputs=said, **plain))
     prd = read_prd_file(Path(options["prd"]) if options["prd"] else config.find_prd(here))
 
+    request = _asking(engine, plain, said, found)
+    return AskedAll(engine, prd, request, _state(engine, options, environ))
+
+
+def _asking(
+    engine: Engine,
+    whole_run: Mapping[str, str | None],
+    said: Mapping[str, str | float],
+    found: Mapping[str, str | float],
+) -> Callable[[Story], Request]:
+    """How any story is asked: with what a person says for a whole run in place of what the story says."""
+
     def request(story: Story) -> Request:
         base = _story_request(engine, story)
-        return replace(base, **plain, inputs={**found, **base.inputs, **said})
+        return replace(base, **whole_run, inputs={**found, **base.inputs, **said})  # type: ignore[arg-type]
 
-    return AskedAll(engine, prd, request, _state(engine, options, environ))
+    return request
+
+
+def _delegated(request: Request, by: Sequence[Story], asking: Callable[[Story], Request]) -> Request:
+    """The request of a sub-task, with those of the stories that delegate it, the outermost first."""
+    outer: Request | None = None
+    for story in by:
+        outer = replace(asking(story), delegated_by=outer)
+    return replace(request, delegated_by=outer)
 
 
 def _check_said(engine: Engine, request: Request) -> None:
@@ -418,15 +440,17 @@ def read_prd_file(path: Path) -> Prd:
         raise click.UsageError(f"{path} can't be read: {reason}") from error
 
 
-def _story(options: Mapping[str, Any], here: Path) -> tuple[Story | None, Prd | None]:
+def _story(options: Mapping[str, Any], here: Path) -> tuple[Story | None, Prd | None, tuple[Story, ...]]:
+    """The story that is named, its PRD, and the stories that delegate it."""
     if options["story_id"] is None:
         if options["prd"] is not None:
             raise click.UsageError("--prd needs --story: which story?")
-        return None, None
-    from ..engine.stories import find_story
+        return None, None, ()
+    from ..engine.stories import delegating, find_story
 
     prd = read_prd_file(Path(options["prd"]) if options["prd"] else config.find_prd(here))
-    return find_story(prd, options["story_id"]), prd
+    story = find_story(prd, options["story_id"])
+    return story, prd, delegating(prd, story)
 
 
 def _story_request(engine: Engine, story: Story) -> Request:

@@ -42,7 +42,7 @@ def decide_facts(table: DecisionTable, facts: Facts, situation: Situation) -> De
 
 def alive_rows(table: DecisionTable, facts: Facts, situation: Situation) -> int:
     """
-    The rows of the table that match.
+    The rows of the table that match; of hard limits also those that match the story of a sub-task.
 
     Raises:
         ValueError: the situation was made for another table.
@@ -52,7 +52,14 @@ def alive_rows(table: DecisionTable, facts: Facts, situation: Situation) -> int:
     alive = situation.rows
     for name, column in table.columns:
         alive &= column.rows(facts.values[name])
+    if facts.delegated_by is not None:
+        alive |= _of_limits(table, alive_rows(table, facts.delegated_by, situation))
     return alive
+
+
+def _of_limits(table: DecisionTable, alive: int) -> int:
+    """Of some rows those of hard limits."""
+    return alive & ((1 << table.limit_bits) - 1)
 
 
 def matching(table: DecisionTable, alive: int) -> tuple[Rule | None, tuple[Limit, ...]]:
@@ -89,7 +96,7 @@ def decision_of(table: DecisionTable, facts: Facts, rule: Rule | None, routing: 
 
 def _cell(table: DecisionTable, facts: Facts, alive: int) -> tuple[object, ...]:
     """What tells requests apart beyond this: same cell, same decision (in one situation)."""
-    limits = alive & ((1 << table.limit_bits) - 1)
+    limits = _of_limits(table, alive)
     rule = (alive >> table.limit_bits).bit_length()
     return (
         rule,

@@ -35,11 +35,11 @@ def explain(table: DecisionTable, request: Request, situation: Situation) -> Exp
         decision=decision_of(table, facts, rule, routing),
         steps=tuple(_steps(table, facts, situation, routing)),
         facts=tuple(_facts(table, facts)),
-        limits=tuple(_limit_seen(table, facts, situation, limit) for limit in table.policy.limits),
+        limits=tuple(_limit_seen(table, facts, situation, limit, limits) for limit in table.policy.limits),
         rules=tuple(_rules_seen(table, facts, situation, rule)),
         layers=routing.layers,
         verdicts=(*routing.verdicts, *_unconsidered(table, facts, situation, limits, routing)),
-        notes=tuple(_notes(request, facts, routing)),
+        notes=tuple(_notes(table, request, facts, situation, limits, routing)),
     )
 
 
@@ -128,7 +128,14 @@ def _not_asked(table: DecisionTable, key: str, routing: Routing) -> str:
     return f"in tier {name}, the request is in {routing.tier}"
 
 
-def _notes(request: Request, facts: Facts, routing: Routing) -> Iterable[str]:
+def _notes(
+    table: DecisionTable,
+    request: Request,
+    facts: Facts,
+    situation: Situation,
+    limits: tuple[HardLimit, ...],
+    routing: Routing,
+) -> Iterable[str]:
     for name in facts.unknown_models:
         yield f"the story names `{name}`, which the policy doesn't have (or has more than once)"
     if request.domain is not None and request.domain != facts.domain:
@@ -137,6 +144,10 @@ def _notes(request: Request, facts: Facts, routing: Routing) -> Iterable[str]:
         yield "served by fallback: nobody above the fallback list can serve"
     if routing.no_way_up:
         yield "no way up: a failed gate can't raise the tier any more"
+    inherited = [limit for limit in limits if _missed(table, facts, situation, limit) is not None]
+    if inherited:
+        words = "; ".join(f"{limit.kind.value} {', '.join(limit.models)}".strip() for limit in inherited)
+        yield f"a hard limit of the story that delegates this holds here too: {words}"
 
 
 # --- rules and limits ---------------------------------------------------------------------------
@@ -162,8 +173,14 @@ def _rules_seen(
         decided = decided or rule is winner
 
 
-def _limit_seen(table: DecisionTable, facts: Facts, situation: Situation, limit: HardLimit) -> Seen:
-    missed = _missed(table, facts, situation, limit)
+def _limit_seen(
+    table: DecisionTable,
+    facts: Facts,
+    situation: Situation,
+    limit: HardLimit,
+    holding: tuple[HardLimit, ...],
+) -> Seen:
+    missed = None if limit in holding else _missed(table, facts, situation, limit)
     refuse = limit.kind is LimitKind.REFUSE
     text = "" if refuse else ", ".join(limit.models)
     return Seen(

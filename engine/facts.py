@@ -24,7 +24,8 @@ class Facts:
     A request as the policy sees it: names resolved, defaults filled in.
 
     `values` has every fact of the policy. Tiers are numbers, lowest 0. `story_models` are keys;
-    `unknown_models` those that the story names and the policy doesn't have.
+    `unknown_models` those that the story names and the policy doesn't have. `delegated_by` are the
+    facts of the story whose sub-task this is.
     """
 
     values: Mapping[str, FactValue]
@@ -40,16 +41,22 @@ class Facts:
     story_models: tuple[str, ...]
     unknown_models: tuple[str, ...]
     failures: tuple[tuple[str, int | None], ...]
+    delegated_by: Facts | None
 
 
-def facts_of(table: DecisionTable, request: Request) -> Facts:
+def facts_of(table: DecisionTable, request: Request, story: Facts | None = None) -> Facts:
     """
     Give every fact its value.
+
+    Args:
+        story: the facts of the story whose sub-task this is; by default those of `request.delegated_by`.
 
     Raises:
         RequestError: names each fact that is missing or can't be what it is.
     """
     policy, problems = table.policy, []
+    if story is None and request.delegated_by is not None:
+        story = facts_of(table, request.delegated_by)
     tiers = table.tiers
     named = [request.tier, request.story_tier, *(f.tier for f in request.failures)]
     problems += [_unknown("tier", name, tiers) for name in named if name is not None and name not in tiers]
@@ -59,6 +66,8 @@ def facts_of(table: DecisionTable, request: Request) -> Facts:
         _unknown("input", name, _inputs(policy)) for name in request.inputs if not _is_input(policy, name)
     ]
     given = _given(table, request)
+    if story is not None:
+        given = _needed_of(policy, story) | given
     for fact in policy.facts.values():
         problem = _problem(fact, given.get(fact.name))
         if problem is not None:
@@ -82,7 +91,13 @@ def facts_of(table: DecisionTable, request: Request) -> Facts:
         story_models=tuple(dict.fromkeys(key for _, key in resolved if key is not None)),
         unknown_models=tuple(name for name, key in resolved if key is None),
         failures=tuple((f.cause, None if f.tier is None else tiers[f.tier]) for f in request.failures),
+        delegated_by=story,
     )
+
+
+def _needed_of(policy: Policy, story: Facts) -> dict[str, object]:
+    """The inputs that a sub-task takes from its story where it says nothing: those without a default."""
+    return {name: story.values[name] for name, f in _inputs(policy).items() if f.default is None}
 
 
 def _tier_of(policy: Policy, complexity: float) -> int:

@@ -126,7 +126,9 @@ def _conditions(table: DecisionTable) -> Iterator[Condition]:
 
 
 def with_fact(request: Request, name: str, value: str | float) -> Request:
-    """The request with one fact changed."""
+    """The request with one fact changed; what holds for a whole run changes for a sub-task's story too."""
+    if request.delegated_by is not None and (name == "branch" or name not in _OWN_FIELD):
+        request = replace(request, delegated_by=with_fact(request.delegated_by, name, value))
     if name in ("attempt", "input_tokens", "output_tokens"):
         return replace(request, **{name: int(value)})  # type: ignore[arg-type]
     if name in _OWN_FIELD:

@@ -20,9 +20,9 @@ from ..schemas.plan import Plan, PlanGroup, Planned
 from ..schemas.policy import Model
 from ..schemas.request import Request
 from ..schemas.story import Prd, Story
-from .chain import Routing, expected_cost, expected_cost_nusd, route
+from .chain import expected_cost, expected_cost_nusd, route
 from .complexity import shown
-from .decide import alive_rows, decide_facts, decision_of, matching
+from .decide import alive_rows, decide_facts, matching
 from .facts import Facts, facts_of
 from .order import family, in_order
 from .situation import Situation
@@ -127,11 +127,10 @@ def _unfinished(stories: tuple[Story, ...]) -> tuple[Story, ...]:
 
 @dataclass(frozen=True, slots=True)
 class _Parent:
-    """What a sub-task has from the story that delegates it: its row, and the hard limits that hold."""
+    """What a sub-task has from the story that delegates it: its row, and its facts if it could be asked."""
 
     row: Planned
-    request: Request | None
-    limits: int
+    facts: Facts | None
 
 
 @dataclass(slots=True)
@@ -155,59 +154,40 @@ class _Planner:
         return self._row(story, story, None)
 
     def _row(self, story: Story, root: Story, parent: _Parent | None) -> Planned:
-        row, request, limits = self._asked(story, parent)
+        row, facts = self._asked(story, parent)
         if row.model is not None:
             model = self.table.policy.models[row.model]
             self.spending.charge(model, row.domain, row.cost_nusd, story.id, root.id)
         if row.refusal is not None or row.blocked_by:
             self.stuck[story.place] = story.id
-        own = _Parent(row, request, limits)
+        own = _Parent(row, facts)
         return replace(row, subtasks=tuple(self._row(subtask, root, own) for subtask in story.subtasks))
 
-    def _asked(self, story: Story, parent: _Parent | None) -> tuple[Planned, Request | None, int]:
-        """A row without its sub-tasks, the request it stands for, and the bits of its hard limits."""
+    def _asked(self, story: Story, parent: _Parent | None) -> tuple[Planned, Facts | None]:
+        """A row without its sub-tasks, and the facts that it was decided by."""
         if parent is not None and parent.row.refusal is not None:
-            return self._refused_with_parent(story, parent.row), None, 0
-        request = self._request(story, parent)
+            return self._refused_with_parent(story, parent.row), None
         try:
-            facts = facts_of(self.table, request)
+            facts = facts_of(self.table, self.requests(story), None if parent is None else parent.facts)
         except RequestError as error:
             reasons = "; ".join(problem.message for problem in error.problems)
-            return self._without_model(story, parent, None, f"can't be asked: {reasons}"), request, 0
+            return self._without_model(story, parent, None, f"can't be asked: {reasons}"), None
         self._note_unknown(story, facts)
         situation = self.spending.situation()
-        inherited = 0 if parent is None else parent.limits
-        alive = alive_rows(self.table, facts, situation) | inherited
-        decision, refusal = self._decided(facts, situation, alive, inherited)
-        limits = alive & ((1 << self.table.limit_bits) - 1)
-        if refusal is not None:
-            return self._without_model(story, parent, decision, refusal, facts), request, limits
-        return self._served(story, parent, decision, facts), request, limits
+        decision = decide_facts(self.table, facts, situation)
+        if decision.chain:
+            return self._served(story, parent, decision, facts), facts
+        refusal = self._refusal(facts, situation)
+        return self._without_model(story, parent, decision, refusal, facts), facts
 
-    def _request(self, story: Story, parent: _Parent | None) -> Request:
-        """The story's request; a sub-task takes from its parent what the policy needs and it doesn't say."""
-        request = self.requests(story)
-        if parent is None or parent.request is None:
-            return request
-        facts = self.table.policy.facts
-        needed = {
-            name: value
-            for name, value in parent.request.inputs.items()
-            if name in facts and facts[name].default is None
-        }
-        return replace(request, inputs={**needed, **request.inputs})
-
-    def _decided(
-        self, facts: Facts, situation: Situation, alive: int, inherited: int
-    ) -> tuple[Decision, str | None]:
-        """The decision under the inherited hard limits too, and why it is a refusal."""
-        decision = decide_facts(self.table, facts, situation) if not inherited else None
-        if decision is not None and decision.chain:
-            return decision, None
-        rule, limits = matching(self.table, alive)
+    def _refusal(self, facts: Facts, situation: Situation) -> str:
+        """Why nobody serves: the refusal, and what removed most of the models."""
+        rule, limits = matching(self.table, alive_rows(self.table, facts, situation))
         routing = route(self.table, facts, situation, rule, limits)
-        decision = decision_of(self.table, facts, rule, routing)
-        return decision, None if decision.chain else _refusal(routing)
+        removed = {v.model: v.reason for v in reversed(routing.verdicts) if not v.kept}
+        reasons = Counter(removed.values()).most_common(_MOST_REASONS)
+        words = "; ".join(f"{reason} ({listed_count(count, 'model')})" for reason, count in reasons)
+        return f"{routing.refusal}: {words}" if words else routing.refusal or "refused"
 
     def _served(self, story: Story, parent: _Parent | None, decision: Decision, facts: Facts) -> Planned:
         models, tokens = self.table.policy.models, (facts.input_tokens, facts.output_tokens)
@@ -262,7 +242,7 @@ class _Planner:
     def _refused_with_parent(self, story: Story, parent: Planned) -> Planned:
         refusal = f"`{shown(parent.story.id)}`, which delegates it, is refused"
         decision = parent.decision and replace(parent.decision, refusal=refusal)
-        return self._without_model(story, _Parent(parent, None, 0), decision, refusal)
+        return self._without_model(story, _Parent(parent, None), decision, refusal)
 
     def _blocked_by(self, story: Story) -> tuple[str, ...]:
         return tuple(self.stuck[place] for place in self.waits[story.place] if place in self.stuck)
@@ -284,14 +264,6 @@ class _Planner:
             text = f"{who} names the {kind} `{shown(name)}`, which the policy doesn't have"
             help_text = "it is left out" if kind == "model" else "it counts as none"
             yield Problem(stories[0].place, text + (more if len(stories) > 1 else ""), help_text)
-
-
-def _refusal(routing: Routing) -> str:
-    """Why nobody serves: the refusal, and what removed most of the models."""
-    removed = {v.model: v.reason for v in reversed(routing.verdicts) if not v.kept}
-    reasons = Counter(removed.values()).most_common(_MOST_REASONS)
-    words = "; ".join(f"{reason} ({listed_count(count, 'model')})" for reason, count in reasons)
-    return f"{routing.refusal}: {words}" if words else routing.refusal or "refused"
 
 
 # --- sums -----------------------------------------------------------------------------------------

@@ -137,6 +137,21 @@ def find_story(prd: Prd, story_id: str) -> Story:
     raise StoryError(_not_found(prd.name, wanted, sorted(alike), [s.id for s in stories]))
 
 
+def delegating(prd: Prd, story: Story) -> tuple[Story, ...]:
+    """Find the stories that delegate a sub-task, the outermost first; a story of its own has none."""
+    return _way_to(prd.stories, story) or ()
+
+
+def _way_to(stories: tuple[Story, ...], story: Story) -> tuple[Story, ...] | None:
+    for other in stories:
+        if other is story:
+            return ()
+        way = _way_to(other.subtasks, story)
+        if way is not None:
+            return (other, *way)
+    return None
+
+
 def request_of(story: Story) -> Request:
     """
     Turn a story into the request that is routed.

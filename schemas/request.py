@@ -26,7 +26,9 @@ class Request:
 
     `story_tier` and `story_models` come from the story (`preferred_provider` first, then
     `suggestedModel`); `tier` and `preferred` from the person who runs it. `inputs` are the
-    policy's declared inputs: "yes" and "no", a choice or text, or a number.
+    policy's declared inputs: "yes" and "no", a choice or text, or a number. `delegated_by` is the
+    request of the story whose sub-task this is: its hard limits hold here too, and what it says of
+    inputs without a default counts where this one is silent.
     """
 
     complexity: float | None = None
@@ -44,6 +46,7 @@ class Request:
     tier: str | None = None
     preferred: str | None = None
     failures: tuple[Failure, ...] = ()
+    delegated_by: Request | None = None
 
 
 @dataclass(frozen=True, slots=True)

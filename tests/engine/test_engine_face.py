@@ -181,6 +181,7 @@ def test_keywords_are_the_fields_of_a_request_and_declared_inputs(
         ({"requires": 3}, [("requires", "`requires` is one or more texts, not `3`")]),
         ({"gates": True}, [("gates", "`gates` is one or more texts, not `True`")]),
         ({"story_models": 3}, [("story_models", "`story_models` is one or more texts, not `3`")]),
+        ({"delegated_by": "US-1"}, [("delegated_by", "`delegated_by` is a Request, that of the story")]),
         ({"spend": {"dayly": 3}}, [("spend", "unknown budget `dayly`")]),
         ({"spend": {"daily": -1}}, [("spend", "budget `daily` can't have spent -1")]),
         ({"spend": {"daily": float("nan")}}, [("spend", "budget `daily` can't have spent nan")]),
@@ -553,6 +554,29 @@ def test_odd_values_are_request_errors(facts: dict[str, object]) -> None:
 
     with pytest.raises(RequestError):
         engine.decide(**facts)
+
+
+def test_a_sub_task_is_inside_the_hard_limits_of_its_story() -> None:
+    """
+    Hard limits that hold for a story bind its sub-tasks; inputs without a default come from it; nothing else.
+    """
+    engine = Engine.from_text(
+        "model a is offline/a costs nothing model b is offline/b costs $1 in, $1 out "
+        "tier low from complexity 0 has a, b tier high from complexity 5 has b "
+        "input team is one of web, lab input private is yes or no default no "
+        "never use a when private is yes rule lab when team is lab and attempt is 2 use tier high"
+    )
+    story = Request(complexity=9, inputs={"team": "lab", "private": "yes"})
+    deeper = Request(complexity=1, delegated_by=story)
+
+    assert ("b",) == engine.decide(complexity=1, delegated_by=story).chain
+    assert ("low", ("b",)) == ((found := engine.decide(complexity=1, delegated_by=deeper)).tier, found.chain)
+    assert ("a",) == engine.decide(complexity=1, delegated_by=replace(story, inputs={"team": "lab"})).chain
+    assert "high" == engine.decide(complexity=1, attempt=2, delegated_by=story).tier
+    assert "low" == engine.decide(complexity=1, attempt=2, team="web", delegated_by=story).tier
+    assert engine.explain(complexity=1, delegated_by=story).notes == (
+        "a hard limit of the story that delegates this holds here too: never use a",
+    )
 
 
 def test_models_in_cooldown_go_by_any_of_their_names() -> None:

@@ -299,3 +299,41 @@ def test_the_clock_that_a_window_met_is_that_of_the_call() -> None:
     found = [engine.explain(complexity=1, now=now).rules[0].missed[0].met for now in times]
 
     assert ["Mon 18:00", "Mon 18:30", "Mon 18:59"] == found
+
+
+# --- sub-tasks -----------------------------------------------------------------------------------
+
+
+def test_a_sub_task_is_bound_by_the_limits_of_its_story() -> None:
+    """
+    Over random policies: a sub-task is decided as if the hard limits that hold for its story, and for the
+    story of that, held always; the explanation shows them as holding, and says whose they are.
+    """
+    met = Counter[bool]()
+    story, of = Request(), None
+    for policy, request, state, _ in cases("sub-tasks", CLOSELY):
+        if policy is of:
+            table = compile_policy(CheckedPolicy(policy))
+            situation = observe(table, state)
+            holding = explain(table, story, situation).limits
+            child = replace(request, delegated_by=story)
+            always = tuple(
+                replace(limit, when=()) if seen.matched else limit
+                for limit, seen in zip(policy.limits, holding, strict=True)
+            )
+            plain = compile_policy(CheckedPolicy(replace(policy, limits=always)))
+            expected = decide(plain, request, observe(plain, state))
+            found = explain(table, child, situation)
+
+            assert found.decision == decide(table, child, situation)
+            for name in ("outcome", "chain", "tier", "downgraded", "no_way_up", "served_by_fallback"):
+                assert getattr(expected, name) == getattr(found.decision, name), describe(
+                    policy, child, state
+                )
+            assert [True] * sum(s.matched for s in holding) == [
+                mine.matched for mine, theirs in zip(found.limits, holding, strict=True) if theirs.matched
+            ]
+            met[any("that delegates this" in note for note in found.notes)] += 1
+        deeper = policy is of and story.delegated_by is None
+        of, story = policy, replace(request, delegated_by=story) if deeper else request
+    assert min(met[True], met[False]) > 20, met

@@ -457,6 +457,17 @@ def test_what_flips(text: str, asked: dict[str, Any], change: str, expected: str
     assert {change: expected} == {key: value for key, value in found.items() if key == change}, found
 
 
+def test_what_holds_for_a_run_flips_for_the_story_of_a_sub_task_too() -> None:
+    """
+    An option that gives an input or the branch counts for the story of a sub-task as well, and so does its flip.
+    """
+    text = 'input private is yes or no default no never use other when private is yes and branch is "main"'
+    story = Request(complexity=1, branch="main", inputs={"private": "yes"})
+    found = told(text, branch="main", inputs={"private": "yes"}, delegated_by=story)
+
+    assert ("other", "other") == (found["private no"], found["no branch"])
+
+
 @pytest.mark.parametrize(
     ("text", "asked", "kind"),
     [

@@ -23,8 +23,14 @@ from policyctl.schemas.story import Story
 from ..cli.command import EXAMPLES, MONDAY_10, Ran, call
 
 HOMES = sorted(prd.parent for prd in EXAMPLES.rglob("prd.json"))
-PRICES_OF_THEN = {"P801", "P802", "P803"}
-"""Models that are gone and prices that have changed: examples that mirror older figures keep them."""
+DELEGATING = [home for home in HOMES if "subtasks" in (home / "prd.json").read_text(encoding="utf-8")]
+PRICES_OF_THEN = {
+    "claude-loop": {"P801", "P803"},
+    "web-app": set(),
+    "data-pipeline": {"P801", "P803"},
+    "vision-app": {"P801", "P803"},
+}
+"""What the price catalogue says where an example keeps models that are gone and prices of their days."""
 
 home = pytest.mark.parametrize("home", HOMES, ids=lambda path: path.name)
 
@@ -72,12 +78,11 @@ def test_it_checks_clean(home: Path) -> None:
     """
     No finding at all; in examples that mirror older figures none but on models that are gone and prices.
     """
-    ran = call("validate", "--output-format", "json", policy_of(home).name, at=home)
+    file = policy_of(home).name
+    ran = call("validate", "--at", "2026-11-24", "--output-format", "json", file, at=home)
     codes = {found["code"] for found in ran.json["diagnostics"]}
-    of_then = home.name == "claude-loop" or home.parent.name == "case-studies"
 
-    assert 0 == ran.code
-    assert set() == codes - (PRICES_OF_THEN if of_then else set())
+    assert (0, PRICES_OF_THEN.get(home.name, set())) == (ran.code, codes)
 
 
 @home
@@ -129,6 +134,21 @@ def test_it_is_explained_on_the_page(home: Path) -> None:
 
     assert (0, "") == (ran.code, ran.err)
     assert ran.out.startswith(f"{first.id}  {first.title}\n-> ")
+
+
+@pytest.mark.parametrize(
+    "home", [home for home in HOMES if "subtasks" in (home / "prd.json").read_text("utf-8")]
+)
+def test_a_sub_task_is_selected_as_it_is_planned(home: Path) -> None:
+    """
+    `select` and `plan` give a sub-task the same chain, inside its story's hard limits.
+    """
+    rows = every(run(home, "plan", "--json", "--at", MONDAY_10).json["stories"])
+    subtasks = {row["id"]: row["chain"] for row in rows if "/" in row["id"]}
+
+    assert subtasks
+    for name, chain in subtasks.items():
+        assert chain == run(home, "select", "--story", name, "--at", MONDAY_10, "--json").json["chain"]
 
 
 # --- the case studies
