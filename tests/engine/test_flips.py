@@ -459,7 +459,7 @@ def test_what_flips(text: str, asked: dict[str, Any], change: str, expected: str
 
 def test_what_holds_for_a_run_flips_for_the_story_of_a_sub_task_too() -> None:
     """
-    An option that gives an input or the branch counts for the story of a sub-task as well, and so does its flip.
+    An option that gives an input or the branch counts for a sub-task's story as well, and so does its flip.
     """
     text = 'input private is yes or no default no never use other when private is yes and branch is "main"'
     story = Request(complexity=1, branch="main", inputs={"private": "yes"})
