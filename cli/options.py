@@ -212,11 +212,8 @@ def ask(ctx: click.Context, options: Mapping[str, Any]) -> Asked:
     environ = config.environment(here)
     said, found = _said_and_found(ctx, options, engine, environ)
     story, prd, delegating = _story(options, here)
-    base = Request() if story is None else _story_request(engine, story)
-    base = replace(base, inputs={**found, **base.inputs, **said})
-    request = _request(options, base, here)
-    whole_run = {"tier": request.tier, "branch": request.branch}
-    request = _delegated(request, delegating, _asking(engine, whole_run, said, found))
+    base = Request() if story is None else _story_request(engine, story, delegating)
+    request = _request(options, _in_run(base, _of_run(options, here), said, found))
     _check_domain(engine, options["domain"])
     _check_gates(engine, request)
     if story is not None:
@@ -246,37 +243,38 @@ def ask_all(ctx: click.Context, options: Mapping[str, Any]) -> AskedAll:
     engine = load_engine(options["policies"])
     environ = config.environment(here)
     said, found = _said_and_found(ctx, options, engine, environ)
-    plain = {name: options[name] for name in ("tier", "branch") if options[name] is not None}
-    if plain.get("branch") == "@git":
-        plain["branch"] = config.git_branch(here)
+    plain = _of_run(options, here)
     _check_said(engine, Request(complexity=0.0, inputs=said, **plain))
     prd = read_prd_file(Path(options["prd"]) if options["prd"] else config.find_prd(here))
 
-    request = _asking(engine, plain, said, found)
+    def request(story: Story) -> Request:
+        return _in_run(_story_request(engine, story), plain, said, found)
+
     return AskedAll(engine, prd, request, _state(engine, options, environ))
 
 
-def _asking(
-    engine: Engine,
-    whole_run: Mapping[str, str | None],
+def _of_run(options: Mapping[str, Any], here: Path) -> dict[str, Any]:
+    """The options that count for a whole run: for each story of a plan, for a sub-task and its story."""
+    plain = {name: options[name] for name in ("tier", "branch") if options[name] is not None}
+    if plain.get("branch") == "@git":
+        plain["branch"] = config.git_branch(here)
+    return plain
+
+
+def _in_run(
+    request: Request,
+    plain: Mapping[str, Any],
     said: Mapping[str, str | float],
     found: Mapping[str, str | float],
-) -> Callable[[Story], Request]:
-    """How any story is asked: with what a person says for a whole run in place of what the story says."""
-
-    def request(story: Story) -> Request:
-        base = _story_request(engine, story)
-        return replace(base, **whole_run, inputs={**found, **base.inputs, **said})  # type: ignore[arg-type]
-
-    return request
-
-
-def _delegated(request: Request, by: Sequence[Story], asking: Callable[[Story], Request]) -> Request:
-    """The request of a sub-task, with those of the stories that delegate it, the outermost first."""
-    outer: Request | None = None
-    for story in by:
-        outer = replace(asking(story), delegated_by=outer)
-    return replace(request, delegated_by=outer)
+) -> Request:
+    """A request, and that of the story which delegates it, with what a person says for the whole run."""
+    outer = request.delegated_by
+    return replace(
+        request,
+        **plain,
+        inputs={**found, **request.inputs, **said},
+        delegated_by=None if outer is None else _in_run(outer, plain, said, found),
+    )
 
 
 def _check_said(engine: Engine, request: Request) -> None:
@@ -453,17 +451,15 @@ def _story(options: Mapping[str, Any], here: Path) -> tuple[Story | None, Prd | 
     return story, prd, delegating(prd, story)
 
 
-def _story_request(engine: Engine, story: Story) -> Request:
+def _story_request(engine: Engine, story: Story, by: Sequence[Story] = ()) -> Request:
     from ..engine.stories import story_request
 
-    return story_request(engine.policy, story)
+    return story_request(engine.policy, story, by)
 
 
-def _request(options: Mapping[str, Any], base: Request, here: Path) -> Request:
+def _request(options: Mapping[str, Any], base: Request) -> Request:
     """The request of the story, with what the options say in place of what it says."""
     said = {name: options[name] for name in _PLAIN_OPTIONS if options[name] is not None}
-    if said.get("branch") == "@git":
-        said["branch"] = config.git_branch(here)
     wanted = {n for n in CAPABILITIES if options[f"requires_{n}"]}
     unwanted = {n for n in CAPABILITIES if options[f"requires_{n}"] is False}
     return replace(
@@ -479,9 +475,7 @@ def _request(options: Mapping[str, Any], base: Request, here: Path) -> Request:
 _PLAIN_OPTIONS = (
     "complexity",
     "domain",
-    "tier",
     "preferred",
-    "branch",
     "kind",
     "skill",
     "attempt",

@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from ..policy.names import did_you_mean
@@ -173,15 +173,21 @@ def request_of(story: Story) -> Request:
     )
 
 
-def story_request(policy: Policy, story: Story) -> Request:
-    """Turn a story into a request, with those of its extra keys that a policy declares as inputs."""
+def story_request(policy: Policy, story: Story, by: Sequence[Story] = ()) -> Request:
+    """
+    Turn a story into a request, with those of its extra keys that a policy declares as inputs.
+
+    Args:
+        by: the stories that delegate it, the outermost first (see `delegating`).
+    """
     request, facts = request_of(story), policy.facts
     inputs = {
         name: input_value(facts[name], value) if isinstance(value, str) else value
         for name, value in request.inputs.items()
         if name in facts and not facts[name].built_in
     }
-    return replace(request, inputs=inputs)
+    outer = story_request(policy, by[-1], by[:-1]) if by else None
+    return replace(request, inputs=inputs, delegated_by=outer)
 
 
 # --- finding a story

@@ -28,7 +28,7 @@ from .facts import example as some_value
 from .facts import facts_of
 from .flips import with_fact
 from .reading import AMOUNTS, input_value, moment, spent_nusd
-from .stories import find_story, story_request
+from .stories import delegating, find_story, story_request
 from .table import DecisionTable
 
 MAX_CASES = 10_000
@@ -235,7 +235,8 @@ class _Resolver:
         except StoryError as error:
             self.found.append(no_story(node.span, error.problem.message, error.problem.help))
             return None
-        return _Asked(story_request(self.table.policy, story), ("--prd", prd.name, "--story", story.id))
+        request = story_request(self.table.policy, story, delegating(prd, story))
+        return _Asked(request, ("--prd", prd.name, "--story", story.id))
 
     def _person(self, asked: _Asked, said: _Said) -> None:
         """The model that a person asks for, and what failed before."""
