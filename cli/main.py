@@ -14,6 +14,7 @@ from .exits import Exit
 from .subverbs import no_such_command
 
 VERBS = {
+    "init": "Write a small policy to start from.",
     "validate": "Check a policy: all problems, each with its place and its mend.",
     "explain": "Say which models answer a request or story, why, and what would change it.",
     "select": "Choose the models for a request: the chain, its cost, its reason.",
@@ -28,6 +29,7 @@ VERBS = {
     "rule": "Print the page of a diagnostic's code.",
     "schema": "Print a published JSON Schema.",
     "config": "Show each setting, and where it comes from.",
+    "doctor": "Check whether all that the policy needs is here, and say what mends it.",
     "completion": "Print the completion script of a shell.",
 }
 

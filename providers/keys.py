@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Mapping
 
 from ..schemas.policy import Model
 
-_CLI_PROVIDER = "claude-code-cli"
-_CLI_PROGRAM = "claude"
+CLI_PROVIDER = "claude-code-cli"
+CLI_PROGRAM = "claude"
 
 
 def program_on_path(program: str, path: str) -> bool:
@@ -36,11 +36,13 @@ def available_models(
     Returns:
         The keys (in the policy's sense: the names) of the models that are available.
     """
-    with_key = [model for model in models if _has_key(model, environ)]
-    needs_program = any(model.provider == _CLI_PROVIDER for model in with_key)
-    cli_works = needs_program and has_program(_CLI_PROGRAM, environ.get("PATH", ""))
-    return frozenset(model.key for model in with_key if cli_works or model.provider != _CLI_PROVIDER)
+    with_key = [model for model in models if has_key(model.key_names, environ)]
+    needs_program = any(model.provider == CLI_PROVIDER for model in with_key)
+    cli_works = needs_program and has_program(CLI_PROGRAM, environ.get("PATH", ""))
+    return frozenset(model.key for model in with_key if cli_works or model.provider != CLI_PROVIDER)
 
 
-def _has_key(model: Model, environ: Mapping[str, str]) -> bool:
-    return not model.key_names or any(environ.get(name, "").strip() for name in model.key_names)
+def has_key(names: Iterable[str], environ: Mapping[str, str]) -> bool:
+    """Whether one of some variables has a value that isn't blank, or there are none to look at."""
+    known = list(names)
+    return not known or any(environ.get(name, "").strip() for name in known)

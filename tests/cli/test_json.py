@@ -27,6 +27,7 @@ VERBS = (
     "prices",
     "config",
     "test",
+    "doctor",
 )
 FORMAT_VERSIONS = {"findings": "1.1"}
 """The versions that aren't the first any more."""
@@ -100,6 +101,7 @@ def all_prints(loop: Path) -> Iterator[tuple[str, Any]]:
     yield "table", printed(loop, "table --json")
     yield "findings", printed(loop, "validate --output-format json")
     yield "rule", printed(loop, "rule P203 --json")
+    yield "doctor", printed(loop, "doctor --json")
     yield "config", printed(loop, "config --json")
     yield "prices", printed(loop, "prices deepseek gpt-5 --json")
     yield "test", printed(loop, "test --coverage --mutate --json")
