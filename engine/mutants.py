@@ -141,16 +141,17 @@ def _limits(policy: Policy) -> Iterator[Mutant]:
 
 def _domains(policy: Policy) -> Iterator[Mutant]:
     for domain in policy.domains.values():
-        for words, other in _other_domains(domain) if domain.models else ():
+        for words, other in _other_domains(policy, domain) if domain.models else ():
             yield Mutant(f"domain {domain.name}", words, domain.span, with_domain(policy, other))
 
 
-def _other_domains(domain: Domain) -> Iterator[tuple[str, Domain]]:
+def _other_domains(policy: Policy, domain: Domain) -> Iterator[tuple[str, Domain]]:
     yield "prefers nothing", replace(domain, models=())
     for words, models in _lists("prefers", domain.models):
         yield words, replace(domain, models=models)
-    words = "without `at any tier`" if domain.any_tier else "with `at any tier`"
-    yield words, replace(domain, any_tier=not domain.any_tier)
+    if not set(domain.models) <= set(policy.tiers[0].models):  # no ceiling is below the first tier
+        words = "without `at any tier`" if domain.any_tier else "with `at any tier`"
+        yield words, replace(domain, any_tier=not domain.any_tier)
 
 
 def _levels(policy: Policy) -> Iterator[Mutant]:
@@ -271,7 +272,7 @@ def _other_side(condition: BudgetIn) -> BudgetIn:
 
 def _lists(verb: str, models: tuple[str, ...]) -> Iterator[tuple[str, tuple[str, ...]]]:
     """Lists of several models without each of them, and with each put below the next."""
-    for n, model in enumerate(models if len(models) > 1 else ()):
-        yield f"{verb} no {model}", less(models, n)
-        if n + 1 < len(models):
-            yield f"{verb} {models[n + 1]} before {model}", swapped(models, n)
+    for n in range(len(models) if len(models) > 1 else 0):
+        others = [less(models, n)] + ([swapped(models, n)] if n + 1 < len(models) else [])
+        for other in others:
+            yield f"`{verb} {', '.join(models)}` turned into `{verb} {', '.join(other)}`", other

@@ -85,16 +85,24 @@ def example_cases(table: DecisionTable) -> Iterator[Case]:
 
 @dataclass(slots=True)
 class _Said:
-    """What defaults, a case and a cell of its matrix say, one over the other."""
+    """
+    What defaults, a case and a cell of its matrix say, one over the other.
+
+    `by_default` are the facts that only the defaults say: a story's own values stand above them.
+    """
 
     facts: dict[str, tuple[Span, Node]] = field(default_factory=dict)
     spend: dict[str, tuple[Span, Node]] = field(default_factory=dict)
     keys: dict[str, Node] = field(default_factory=dict)
+    by_default: set[str] = field(default_factory=set)
 
     def over(self, layer: _Said) -> _Said:
         """A layer on top of this one; of facts and budgets each is replaced by itself."""
         return _Said(
-            {**self.facts, **layer.facts}, {**self.spend, **layer.spend}, {**self.keys, **layer.keys}
+            {**self.facts, **layer.facts},
+            {**self.spend, **layer.spend},
+            {**self.keys, **layer.keys},
+            self.by_default - layer.facts.keys(),
         )
 
     def add(self, key: Scalar, node: Node) -> None:
@@ -104,6 +112,11 @@ class _Said:
             there.update({name.text: (name.span, value) for name, value in pairs(node)})
         elif key.text in _KEYS:
             self.keys[key.text] = node
+
+    def below(self, request: Request) -> None:
+        """Leave out the defaults of what a story's request gives."""
+        given = {name for name in self.by_default if _gives(request, name)}
+        self.facts = {name: said for name, said in self.facts.items() if name not in given}
 
 
 def _said(node: Map) -> _Said:
@@ -141,6 +154,7 @@ class _Resolver:
     def cases(self) -> Iterator[Case]:
         """Every cell of every case, in the order of the file."""
         defaults = _said(self.suite.defaults)
+        defaults.by_default = set(defaults.facts)
         for node in self.suite.cases:
             name = node.get("name")
             assert isinstance(name, Scalar)  # its shape is right
@@ -180,6 +194,7 @@ class _Resolver:
         asked = self._story(said)
         if asked is None:
             return None
+        said.below(asked.request)
         for fact, (span, node) in said.facts.items():
             self._fact(asked, fact, span, node)
         self._person(asked, said)
@@ -338,6 +353,15 @@ class _Resolver:
             self.found.append(unreadable_value(node.span, text, "amount", AMOUNTS))
         asked.say("--spend", f"{name}={text}")
         return name, Spend(nusd or 0)
+
+
+def _gives(request: Request, name: str) -> bool:
+    """Whether a story's request has a value for a fact."""
+    if name == "requires":
+        return bool(request.requires)
+    return (
+        request.story_tier if name == "tier" else getattr(request, name, request.inputs.get(name))
+    ) is not None
 
 
 def _items(node: Node) -> tuple[Node, ...]:

@@ -309,6 +309,29 @@ cases:
     assert 0 == ran.code, ran.out
 
 
+def test_a_story_stands_above_the_defaults(here: Path) -> None:
+    """
+    Defaults fill in what a story doesn't say; the facts of a case replace what it says.
+    """
+    story = {"id": "S-1", "complexity": 9, "risk": 5, "tier": "low", "required_capabilities": ["vision"]}
+    write(here, "prd.json", json.dumps({"userStories": [story]}))
+    text = """\
+defaults:
+  facts: {complexity: 1, risk: 1, stage: prod, tier: high, requires: nothing}
+cases:
+  - name: the story's own
+    story: S-1
+    expect: {rule: production, why: ["low: the story asks for it", Too risky, nobody in low is able]}
+  - name: the case's own
+    story: S-1
+    facts: {stage: dev, requires: nothing, risk: 1}
+    expect: {rule: none, first: small}
+"""
+    ran = run(here, text)
+
+    assert 0 == ran.code, ran.out
+
+
 def test_the_prd_is_found_from_the_test_file(here: Path) -> None:
     """
     Where no PRD is named, prd.json is found from the test file's folder upward.
@@ -798,19 +821,13 @@ def test_what_no_option_says_is_shown_by_test_itself(here: Path) -> None:
 # --- the example --------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("policy", ["claude-loop.policy", "claude-loop.yaml"])
-def test_the_example_passes_and_covers(loop: Path, policy: str) -> None:
+def test_the_example_is_tested_on_both_surfaces(loop: Path) -> None:
     """
-    The tests of the example hold for both surfaces, reach everything, and notice nearly everything.
+    The tests of the example hold for its YAML twin too.
     """
-    ran = call(
-        *("test", "claude-loop.test.yaml", "--policy", policy, "--coverage", "--mutate", "--json"), at=loop
-    )
-    tested = ran.json["policies"][0]
+    ran = call("test", "claude-loop.test.yaml", "--policy", "claude-loop.yaml", at=loop)
 
-    assert 0 == ran.code
-    assert tested["coverage"]["reached"] == tested["coverage"]["total"] >= 32
-    assert 66 <= tested["mutation"]["total"] <= tested["mutation"]["noticed"] + 1
+    assert 0 == ran.code, ran.out
 
 
 def test_the_example_is_what_is_found(loop: Path) -> None:

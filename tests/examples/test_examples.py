@@ -86,6 +86,20 @@ def test_it_checks_clean(home: Path) -> None:
 
 
 @home
+def test_its_tests_pass_and_would_notice(home: Path) -> None:
+    """
+    Its test file passes, reaches every statement and condition, and notices nearly each change of the policy.
+    """
+    ran = call("test", "--coverage", "--mutate", "--json", at=home)
+    tested = ran.json["policies"][0]
+    mutation = tested["mutation"]
+
+    assert 0 == ran.code
+    assert tested["coverage"]["reached"] == tested["coverage"]["total"]
+    assert mutation["noticed"] >= 0.98 * mutation["total"] > 10
+
+
+@home
 def test_its_twin_is_equal(home: Path) -> None:
     """
     Where the policy is there in YAML too, both give the same policy.
