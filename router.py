@@ -24,6 +24,7 @@ from .engine.table import DecisionTable
 from .engine.windows import next_change
 from .policy.check import Checked, check_files, check_text
 from .policy.freshness import outdated
+from .policy.ignores import without_ignored
 from .policy.names import did_you_mean
 from .providers.catalogue import key_names_for, look_up, suggest
 from .providers.snapshots import catalogue_in_force
@@ -91,12 +92,18 @@ def validate(
             paths of the files with their symbolic links followed.
     """
     files = [Path(p) for p in paths]
-    return _used(check_files(files, price_book(), texts), tuple(str(path) for path in files), today)
+    return _heard(_used(check_files(files, price_book(), texts), tuple(str(path) for path in files), today))
 
 
 def validate_text(text: str, name: str = "policy", today: date | None = None) -> Checked:
     """Check a policy from its text, as `validate` does."""
-    return _used(check_text(text, price_book(), name), (), today)
+    return _heard(_used(check_text(text, price_book(), name), (), today))
+
+
+def _heard(checked: Checked) -> Checked:
+    """The same, without the warnings that the policy's comments ask to ignore."""
+    report = without_ignored(checked.report, whole=checked.policy is not None)
+    return Checked(report, checked.policy)
 
 
 def _used(checked: Checked, files: tuple[str, ...], today: date | None) -> Checked:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
 from ..schemas.catalogue import Prices
-from ..schemas.diagnostics import Diagnostic, Report
+from ..schemas.diagnostics import Diagnostic, Report, Severity
 from ..schemas.policy import CheckedPolicy, Policy
-from ..schemas.text import Span
+from ..schemas.text import Source, Span
 from .build import build
 from .checks import (
     p401_tier_order,
@@ -64,7 +64,7 @@ def check(loaded: Loaded, prices: Prices) -> Checked:
         found += _check_whole(loaded, built.policy, [d.span for d in found if d.span is not None])
     sources = loaded.document.sources
     own = [source for source in sources if source.name not in loaded.legacy]
-    report = Report(sources, tuple(settled(_in_order(loaded, found), own)))
+    report = Report(sources, tuple(settled(in_order(sources, found), own)))
     if built.policy is None or report.has_errors:
         return Checked(report, None)
     return Checked(report, CheckedPolicy(built.policy))
@@ -86,12 +86,18 @@ def _follows(diagnostic: Diagnostic, wrong: list[Span]) -> bool:
     return any(w.source == s.source and s.start <= w.start and w.end <= s.end for s in spans for w in wrong)
 
 
-def _in_order(loaded: Loaded, found: list[Diagnostic]) -> tuple[Diagnostic, ...]:
-    """By place in the text, files in the order they were read; each finding once."""
-    order = {source.name: number for number, source in enumerate(loaded.document.sources)}
+def in_order(sources: tuple[Source, ...], found: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
+    """
+    Findings by place in the text, files in the order they were read; each once.
+
+    Where they are more than can be told, errors are kept before warnings.
+    """
+    order = {source.name: number for number, source in enumerate(sources)}
 
     def place(diagnostic: Diagnostic) -> tuple[int, int]:
         span = diagnostic.span
         return (-1, 0) if span is None else (order.get(span.source, -1), span.start)
 
-    return tuple(sorted(dict.fromkeys(found), key=place)[:MAX_DIAGNOSTICS])
+    placed = sorted(dict.fromkeys(found), key=place)
+    kept = sorted(placed, key=lambda d: d.severity is not Severity.ERROR)[:MAX_DIAGNOSTICS]
+    return tuple(sorted(kept, key=place))
