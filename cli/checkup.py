@@ -27,11 +27,11 @@ from ..router import validate
 from ..schemas.errors import PolicyctlError
 from ..schemas.policy import Model
 from . import config
+from .ledgers import shown
 
 WITHOUT_CLIENT = (CLI_PROVIDER, "offline")
 """Providers whose models are called without the packages of policyctl[run]."""
 
-LOOP_FOLDER = ".claude-loop"
 OLD_DAYS = 90
 """From this age on a price catalogue is worth an update."""
 
@@ -111,10 +111,10 @@ def extras() -> dict[str, list[tuple[str, str]]]:
 
 def _packages(place: Place) -> Iterator[Check]:
     lacking = {name: list(_lacking(packages)) for name, packages in extras().items()}
-    needed = {"run"} if any(m.provider not in WITHOUT_CLIENT for m in place.models) else set()
-    for name in lacking:
-        if lacking[name] and name in needed:
-            detail = f"to call the models: {listed(lacking[name])}"
+    needed = dict(_needed_extras(place))
+    for name, purpose in needed.items():
+        if lacking[name]:
+            detail = f"{purpose}: {listed(lacking[name])}"
             yield Check("packages", State.MISSING, detail, f"pip install 'policyctl[{name}]'")
     there = [name for name, packages in lacking.items() if not packages]
     others = [name for name, packages in lacking.items() if packages and name not in needed]
@@ -122,6 +122,14 @@ def _packages(place: Place) -> Iterator[Check]:
     if others:
         detail += f"; not needed: {listed(others)}"
     yield Check("packages", State.OK, detail)
+
+
+def _needed_extras(place: Place) -> Iterator[tuple[str, str]]:
+    """The extras that are needed, and what for."""
+    if any(model.provider not in WITHOUT_CLIENT for model in place.models):
+        yield "run", "to call the models"
+    if isinstance(config.find_ledger(place.here), str):
+        yield "postgres", "for the ledger"
 
 
 def _lacking(packages: list[tuple[str, str]]) -> Iterator[str]:
@@ -222,17 +230,39 @@ def _clock(place: Place) -> Iterator[Check]:
         yield Check("zones", State.WARN, "time zones are those of this machine", "pip install tzdata")
 
 
-def _folder(place: Place) -> Iterator[Check]:
-    """The loop's folder, from here upward, or the place where it would be made."""
-    found = next((f / LOOP_FOLDER for f in config.upward(place.here) if (f / LOOP_FOLDER).exists()), None)
-    folder = place.here if found is None else found
-    if not folder.is_dir():
-        yield Check("folder", State.MISSING, f"{folder} is no folder", f"mv {quote(str(folder))} elsewhere")
-    elif not os.access(folder, os.W_OK | os.X_OK):
-        yield Check("folder", State.MISSING, f"{folder} can't be written", f"chmod u+wx {quote(str(folder))}")
+def _ledger(place: Place) -> Iterator[Check]:
+    """The ledger, or the place where one would be made."""
+    setting = config.ledger_setting(place.here)
+    where = config.find_ledger(place.here)
+    if isinstance(where, str):
+        yield Check("ledger", State.OK, f"{shown(where)}, not looked into")
+    elif where is None and setting.kind != "default":
+        yield Check("ledger", State.OK, f"there is to be none: {setting.origin}")
     else:
-        detail = f"{LOOP_FOLDER} can be made here" if found is None else f"{folder} can be written"
-        yield Check("folder", State.OK, detail)
+        yield _writable(where or config.new_ledger(place.here)) or _ledger_file(place, where)
+
+
+def _writable(file: Path) -> Check | None:
+    """What is wrong with the folder in which a ledger lies or would be made."""
+    folder = next(f for f in file.parents if f.exists() or f == f.parent)
+    if not folder.is_dir():
+        return Check("ledger", State.MISSING, f"{folder} is no folder", f"mv {quote(str(folder))} elsewhere")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        return Check(
+            "ledger", State.MISSING, f"{folder} can't be written", f"chmod u+wx {quote(str(folder))}"
+        )
+    return None
+
+
+def _ledger_file(place: Place, where: Path | None) -> Check:
+    if where is not None and where.exists():
+        return Check("ledger", State.OK, f"{where}")
+    policy = None if place.checked is None else place.checked.policy
+    new = where or config.new_ledger(place.here)
+    if policy is not None and policy.policy.budgets:
+        detail = "there is none yet, so budgets count nothing"
+        return Check("ledger", State.WARN, detail, f"policyctl ledger init makes {new}")
+    return Check("ledger", State.OK, f"there is none yet; policyctl ledger init makes {new}")
 
 
 def _prices(place: Place) -> Iterator[Check]:
@@ -256,7 +286,7 @@ CHECKS: tuple[Callable[[Place], Iterator[Check]], ...] = (
     _packages,
     _keys,
     _claude,
-    _folder,
+    _ledger,
     _clock,
     _prices,
 )

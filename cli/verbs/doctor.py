@@ -24,7 +24,7 @@ def command(policies: tuple[str, ...], as_json: bool) -> int:
     """
     Check whether all that the policy needs is here, and say what mends it.
 
-    Looked at are the policy, packages, keys (only whether they are set), programs, the folder of the loop,
+    Looked at are the policy, packages, keys (only whether they are set), programs, the place of the ledger,
     the clock and the price catalogue; nothing is called. The exit code is 1 where something is missing.
     """
     checks = checkup(look_at(Path.cwd(), policies, datetime.now(UTC)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -225,6 +226,7 @@ def test_an_older_litellm_is_refused(here: Path, litellm: Path) -> None:
     assert not (here / "data").exists()
 
 
+@pytest.mark.skipif(find_spec("litellm") is not None, reason="LiteLLM is installed here")
 def test_without_litellm_the_install_command_is_said(here: Path) -> None:
     """
     Where LiteLLM isn't installed, the help is the command that installs it.
