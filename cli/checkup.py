@@ -19,7 +19,7 @@ import click
 
 from .. import __version__
 from ..policy.check import Checked
-from ..policy.names import listed
+from ..policy.names import first_and_more, listed
 from ..policy.words import listed_count
 from ..providers.keys import CLI_PROGRAM, CLI_PROVIDER, has_key
 from ..providers.snapshots import catalogue_in_force, is_older
@@ -187,7 +187,7 @@ def _keys(place: Place) -> Iterator[Check]:
         if model.key_names:
             users.setdefault(model.key_names, []).append(model.key)
     for names, keys in users.items():
-        label, use = " or ".join(names), keys[0] if len(keys) == 1 else f"{keys[0]} and {len(keys) - 1} more"
+        label, use = " or ".join(names), first_and_more(keys)
         if has_key(names, place.environ):
             yield Check("key", State.OK, f"{label} is set, for {use}")
         else:

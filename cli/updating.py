@@ -25,7 +25,7 @@ from ..schemas.catalogue import Catalogue, Price
 from ..schemas.policy import Policy
 from .output import columns, named, out, paragraph, safe
 from .problems import Impossible
-from .writing import rewrite
+from .writing import make_folder, rewrite
 
 MOST_TOLD = 8
 """Models of the policy whose change is told."""
@@ -47,7 +47,7 @@ def take_newer(file: str | None, policy: Policy | None) -> None:
         made = make_catalogue(source, date.today().isoformat())
     except ValueError as error:
         raise Impossible(f"{source.path} can't be used: {error}") from error
-    _make_folder(place.parent)
+    make_folder(place.parent)
     rewrite(place, made)
     _tell(before, catalogue_in_force(os.environ), policy)
 
@@ -68,13 +68,6 @@ def _price_map(file: str | None, known: Catalogue) -> PriceMap:
             "pip install --upgrade 'policyctl[run]'",
         )
     return found
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except (OSError, ValueError) as error:
-        raise Impossible(f"{folder} can't be made: {error}") from error
 
 
 # --- what it changed --------------------------------------------------------------------------------

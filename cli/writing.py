@@ -48,6 +48,19 @@ def rewrite(path: Path, data: bytes) -> None:
             temporary.replace(path)
 
 
+def make_folder(folder: Path) -> None:
+    """
+    Make a folder, and those above it, unless it is there.
+
+    Raises:
+        Impossible: it can't be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (OSError, ValueError) as error:
+        raise Impossible(f"{folder} can't be made: {_reason(error)}") from error
+
+
 def _mode(path: Path) -> int | None:
     """The permissions of a file that is there already."""
     try:
@@ -83,5 +96,9 @@ def _told(path: Path) -> Iterator[None]:
     except FileExistsError as error:
         raise Impossible(f"{path} is there already; nothing was written") from error
     except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else "its name can't be used"
-        raise Impossible(f"{path} can't be written: {reason.lower()}") from error
+        raise Impossible(f"{path} can't be written: {_reason(error)}") from error
+
+
+def _reason(error: OSError | ValueError) -> str:
+    words = error.strerror if isinstance(error, OSError) else None
+    return words.lower() if words else "its name can't be used"

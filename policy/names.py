@@ -28,6 +28,11 @@ def ticked(names: Iterable[str], *, most: int = 8) -> str:
     return shown + (f" and {rest} more" if rest > 0 else "")
 
 
+def first_and_more(names: Sequence[str]) -> str:
+    """`a`, `a and 2 more`."""
+    return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
+
+
 def quoted(name: str) -> str:
     """A name as a text of the language."""
     return f'"{name}"'

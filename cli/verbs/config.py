@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from ...policy.names import first_and_more
 from ...providers.snapshots import VARIABLE, catalogue_in_force
 from ...router import Engine
 from ...schemas.errors import PolicyctlError
@@ -137,7 +138,7 @@ def _variables(policy: Policy | None, dotenv: Mapping[str, str]) -> list[Variabl
     uses: dict[str, list[str]] = {}
     for name, use in () if policy is None else _uses(policy):
         uses.setdefault(name, []).append(use)
-    return [Variable(name, _joined(each), _source(name, dotenv)) for name, each in uses.items()]
+    return [Variable(name, first_and_more(each), _source(name, dotenv)) for name, each in uses.items()]
 
 
 def _uses(policy: Policy) -> Iterator[tuple[str, str]]:
@@ -150,11 +151,6 @@ def _uses(policy: Policy) -> Iterator[tuple[str, str]]:
     for alert in policy.alerts:
         if alert.channel in ("slack", "webhook") and alert.target is not None:
             yield alert.target, f"alert {alert.name}"
-
-
-def _joined(uses: list[str]) -> str:
-    """The first use, and how many more there are."""
-    return uses[0] if len(uses) == 1 else f"{uses[0]} and {len(uses) - 1} more"
 
 
 def _source(name: str, dotenv: Mapping[str, str]) -> str | None:

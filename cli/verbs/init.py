@@ -19,7 +19,7 @@ from ..options import color_option
 from ..output import dim, named, note, out, safe, strong
 from ..problems import Impossible, tell_prices
 from ..starting import PROVIDERS, first_policy
-from ..writing import write_new
+from ..writing import make_folder, write_new
 
 
 def _chosen(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[str, ...] | None:
@@ -60,7 +60,7 @@ def command(folder: str, providers: tuple[str, ...] | None) -> None:
             f"the price catalogue doesn't fit: {checked.report.diagnostics[0].message}",
             "policyctl prices says which one counts here",
         )
-    _make(place)
+    make_folder(place)
     file = place / "policyctl.policy"
     write_new(file, text.encode())
     out(f"wrote {named(safe(str(file)))}")
@@ -84,7 +84,7 @@ def _refuse_second(place: Path) -> None:
 
 def _with_key(place: Path) -> tuple[str, ...]:
     """The providers one of whose keys is set."""
-    environ = config.environment(place if place.is_dir() else Path.cwd())
+    environ = config.environment(place.absolute())
     catalogue = catalogue_in_force(os.environ).catalogue
     return tuple(
         provider
@@ -92,13 +92,6 @@ def _with_key(place: Path) -> tuple[str, ...]:
         for names in (key_names_for(catalogue, f"{provider}/{models.cheap[1]}"),)
         if has_key(names, environ)
     )
-
-
-def _make(place: Path) -> None:
-    try:
-        place.mkdir(parents=True, exist_ok=True)
-    except (OSError, ValueError) as error:
-        raise Impossible(f"{place} can't be made: {error}") from error
 
 
 def _tell_next(place: Path) -> None:
