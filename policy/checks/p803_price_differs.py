@@ -11,7 +11,8 @@ Why it matters
 
 What is written counts: it decides which model of a tier is the cheapest and
 when a budget is used up. A price that was right a year ago makes both wrong.
-A price of your own contract may differ, of course.
+A price of your own contract may differ, of course; then a comment says so:
+`# policyctl: ignore[P803] our contract`.
 
 Example
 
