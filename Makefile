@@ -107,7 +107,8 @@ dev: $(STAMPS)/wheel ## the tests under T=... on the wheel of the working tree
 bench: $(STAMPS)/wheel ## benchmarks
 	@$(BIN)/pytest -q tests/benchmarks
 
-soak: $(STAMPS)/wheel ## the property tests, ten times as long
+soak: $(STAMPS)/wheel ## the property tests ten times as long, and the ledger at full size
+	@POLICYCTL_SOAK=1 $(BIN)/pytest -q -p no:benchmark tests/ledger
 	@POLICYCTL_PAIRS=1000000 $(BIN)/pytest -q -n auto -p no:benchmark tests/property tests/policy/test_hostile.py tests/engine
 
 # --- upkeep --------------------------------------------------------------------------------------------

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass, fields
 from hashlib import sha256
+from operator import attrgetter
 
 from ..policy.words import usd_short
 from ..schemas.ledger import OPEN, Attempt, Denied, DeniedBy, Flag, Hold, HoldState, Usage, WindowSpend
@@ -21,6 +22,7 @@ from .usage_log import line_of
 from .windows import Calendar, Claim, Window, cap_of, moment, scopes_of
 
 _OWN = tuple(field.name for field in fields(Attempt) if field.name != "most_nusd")
+_own_of = attrgetter(*_OWN)
 _USED = (
     "input_tokens",
     "output_tokens",
@@ -295,12 +297,11 @@ def used_values(usage: Usage) -> tuple[Value, ...]:
 
 def digest_of(attempt: Attempt, hold_nusd: int) -> str:
     """What tells whether a key is used for the same call again."""
-    return sha256(repr((astuple(attempt), hold_nusd)).encode()).hexdigest()[:32]
+    return sha256(repr((_own_of(attempt), hold_nusd)).encode()).hexdigest()[:32]
 
 
 def _own_values(attempt: Attempt) -> list[Value]:
-    values = [getattr(attempt, name) for name in _OWN]
-    return [int(value) if isinstance(value, bool) else value for value in values]
+    return [int(value) if isinstance(value, bool) else value for value in _own_of(attempt)]
 
 
 def new_row(

@@ -12,7 +12,7 @@ import json
 import os
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +20,9 @@ from ..schemas.ledger import Attempt, Flag, Usage
 from ..schemas.policy import NANO
 from .places import open_log
 from .windows import moment
+
+LONGEST_LINE = 64 * 1024
+"""A line that is longer is read in pieces, none of which is one."""
 
 _TAIL = 64 * 1024
 _FARTHEST = 64 * 1024 * 1024
@@ -106,7 +109,8 @@ class UsageLog:
             while written < len(data):
                 written += os.write(file, data[written:])
         except OSError:
-            os.ftruncate(file, size)
+            with suppress(OSError):
+                os.ftruncate(file, size)
             raise
 
     def _last_number(self, file: int) -> int:
@@ -146,3 +150,24 @@ def _locked(path: Path) -> Iterator[int]:
         yield file
     finally:
         os.close(file)
+
+
+def read_lines(path: Path) -> Iterator[tuple[int, dict[str, object] | None]]:
+    """
+    The lines of a log with their numbers; None for one that is no object of JSON.
+
+    Raises:
+        OSError: the file can't be read.
+    """
+    with path.open("rb") as file:
+        for number, line in enumerate(iter(lambda: file.readline(LONGEST_LINE), b""), 1):
+            if line.strip():
+                yield number, _object(line)
+
+
+def _object(line: bytes) -> dict[str, object] | None:
+    try:
+        found = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None

@@ -22,7 +22,8 @@ SWITCHES = {
 os.environ["XDG_DATA_HOME"] = NOWHERE  # no price catalogue of the person's own, not even while modules load
 os.environ.pop("POLICYCTL_PRICES", None)
 
-OF_THE_TESTS = {"POLICYCTL_PAIRS", "POLICYCTL_SEED"}  # the property tests read these, policyctl does not
+OF_THE_TESTS = {"POLICYCTL_PAIRS", "POLICYCTL_SEED", "POLICYCTL_SOAK"}
+"""Property and soak tests read these, policyctl does not."""
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -13,11 +13,11 @@ from policyctl.schemas.request import Spend
 from .world import CENT, DOLLAR, MONTHLY, World, attempt, denied, held, policy_of, usage
 
 
-def test_a_call_is_held_sent_and_committed(world: World) -> None:
+def test_a_call_is_held_sent_and_committed(either: World) -> None:
     """
     A hold stands at the worst case until the cost is known, and counts as spent only then.
     """
-    ledger = world.open()
+    ledger = either.open()
 
     assert Hold("r:1:1", HoldState.HELD, DOLLAR, 0) == ledger.reserve(attempt())
     assert {"monthly": Spend(0, DOLLAR)} == ledger.spend()
@@ -26,11 +26,11 @@ def test_a_call_is_held_sent_and_committed(world: World) -> None:
     assert {"monthly": Spend(10 * CENT, 0)} == ledger.spend()
 
 
-def test_a_hold_that_doesnt_fit_is_refused(world: World) -> None:
+def test_a_hold_that_doesnt_fit_is_refused(either: World) -> None:
     """
     What is spent, what is held and the new hold together stay within the limit; to the nano-dollar.
     """
-    ledger = world.open()
+    ledger = either.open()
     ledger.reserve(attempt("a", 9 * DOLLAR))
     ledger.commit("a", usage(4 * DOLLAR))
     ledger.reserve(attempt("b", 5 * DOLLAR))
@@ -43,53 +43,53 @@ def test_a_hold_that_doesnt_fit_is_refused(world: World) -> None:
     assert HoldState.HELD == held(ledger.reserve(attempt("d", DOLLAR))).state
 
 
-def test_a_budget_at_its_limit_refuses_what_costs_nothing_too(world: World) -> None:
+def test_a_budget_at_its_limit_refuses_what_costs_nothing_too(either: World) -> None:
     """
     A budget that pauses serves nothing that it is for, as in a decision.
     """
-    ledger = world.open()
+    ledger = either.open()
     ledger.reserve(attempt("a", 10 * DOLLAR))
 
     assert denied(ledger.reserve(attempt("b", 0))).only_held
 
 
-def test_waiting_ends_when_a_call_under_way_makes_room(world: World) -> None:
+def test_waiting_ends_when_a_call_under_way_makes_room(either: World) -> None:
     """
     Where only open holds are in the way, a reservation waits for them, and no longer than it is told.
     """
-    ledger = world.open()
+    ledger = either.open()
     ledger.reserve(attempt("a", 10 * DOLLAR))
-    start = world.ticks
+    start = either.ticks
     assert denied(ledger.reserve(attempt("b"), wait_s=3)).only_held
-    assert 3 == pytest.approx(world.ticks - start)
+    assert 3 == pytest.approx(either.ticks - start)
 
     def sleep(seconds: float) -> None:
-        world.sleep(seconds)
-        if world.ticks > 4:
+        either.sleep(seconds)
+        if either.ticks > 4:
             ledger.commit("a", usage())
 
     ledger._sleep = sleep
     assert HoldState.HELD == held(ledger.reserve(attempt("b"), wait_s=30)).state
-    assert 4 < world.ticks < 5
+    assert 4 < either.ticks < 5
 
 
-def test_waiting_is_no_use_against_what_is_spent(world: World) -> None:
+def test_waiting_is_no_use_against_what_is_spent(either: World) -> None:
     """
     A budget that is spent refuses at once.
     """
-    ledger = world.open()
+    ledger = either.open()
     ledger.reserve(attempt("a", 10 * DOLLAR))
     ledger.commit("a", usage(10 * DOLLAR))
 
     assert not denied(ledger.reserve(attempt("b"), wait_s=30)).only_held
-    assert 0 == world.ticks
+    assert 0 == either.ticks
 
 
-def test_without_a_price_nothing_is_reserved(world: World) -> None:
+def test_without_a_price_nothing_is_reserved(either: World) -> None:
     """
     No known price means no hold, and so no call; what costs nothing has a price.
     """
-    ledger = world.open()
+    ledger = either.open()
     unpriced = attempt("a", None, price_in_nusd_per_mtok=None)
     free = attempt("b", None, price_in_nusd_per_mtok=0, price_out_nusd_per_mtok=0, max_output_tokens=10**9)
 
@@ -97,11 +97,11 @@ def test_without_a_price_nothing_is_reserved(world: World) -> None:
     assert 0 == held(ledger.reserve(free)).hold_nusd
 
 
-def test_the_worst_case_follows_from_the_tokens_rounded_up(world: World) -> None:
+def test_the_worst_case_follows_from_the_tokens_rounded_up(either: World) -> None:
     """
     Where no sum is given, the hold is the token limits at the prices, rounded up to a nano-dollar.
     """
-    ledger = world.open()
+    ledger = either.open()
     odd = attempt("a", None, price_in_nusd_per_mtok=3, max_input_tokens=333_334, max_output_tokens=2)
 
     assert 2_002 == held(ledger.reserve(odd)).hold_nusd  # 2,001.000002
@@ -145,11 +145,11 @@ def test_usage_is_believed_within_bounds(
     assert (0 if flag is None else 1) == world.health().flagged
 
 
-def test_the_same_key_gives_the_same_hold(world: World) -> None:
+def test_the_same_key_gives_the_same_hold(either: World) -> None:
     """
     A key names one call for good: again it gives what became of it, and another call under it is an error.
     """
-    ledger = world.open()
+    ledger = either.open()
     first = ledger.reserve(attempt())
     again = ledger.reserve(attempt())
     with pytest.raises(LedgerMisuse, match="used for another call"):
@@ -163,11 +163,11 @@ def test_the_same_key_gives_the_same_hold(world: World) -> None:
     assert {"monthly": Spend(10 * CENT, 0)} == ledger.spend()
 
 
-def test_a_key_that_nobody_reserved_is_an_error(world: World) -> None:
+def test_a_key_that_nobody_reserved_is_an_error(either: World) -> None:
     """
     Nothing can become of a call that was never held.
     """
-    ledger = world.open()
+    ledger = either.open()
     for act in (ledger.sent, ledger.release, ledger.abandon, ledger.renew):
         with pytest.raises(LedgerMisuse, match="nothing is held under the key `x`"):
             act("x")
@@ -175,28 +175,28 @@ def test_a_key_that_nobody_reserved_is_an_error(world: World) -> None:
         ledger.commit("x", usage())
 
 
-def test_a_released_hold_costs_nothing(world: World) -> None:
+def test_a_released_hold_costs_nothing(either: World) -> None:
     """
     What was never sent, or isn't billed, is given back; a commit that comes after all counts.
     """
-    ledger = world.open()
+    ledger = either.open()
     ledger.reserve(attempt("a"))
     ledger.release("a")
     ledger.reserve(attempt("b"), send=True)
     ledger.release("b", "rate_limit")
 
     assert {"monthly": Spend(0, 0)} == ledger.spend()
-    assert ["rate_limit"] == [line["error"] for line in world.lines()]  # `a` never was a call
+    assert ["rate_limit"] == [line["error"] for line in either.lines()]  # `a` never was a call
     assert HoldState.RELEASED == ledger.sent("a").state
     assert 10 * CENT == ledger.commit("b", usage()).cost_nusd
     assert {"monthly": Spend(10 * CENT, 0)} == ledger.spend()
 
 
-def test_an_unknown_outcome_counts_at_the_hold_until_it_is_known(world: World) -> None:
+def test_an_unknown_outcome_counts_at_the_hold_until_it_is_known(either: World) -> None:
     """
     Nobody knows what became of a call: it counts in full, and a late commit puts that right, also in the log.
     """
-    ledger = world.open()
+    ledger = either.open()
     ledger.reserve(attempt(), send=True)
     lost = ledger.abandon("r:1:1")
     before = ledger.spend()
@@ -206,20 +206,20 @@ def test_an_unknown_outcome_counts_at_the_hold_until_it_is_known(world: World) -
     assert {"monthly": Spend(DOLLAR, 0)} == before
     assert (HoldState.COMMITTED, 10 * CENT, None) == (known.state, known.cost_nusd, known.flag)
     assert {"monthly": Spend(10 * CENT, 0)} == ledger.spend()
-    assert [1.0, -0.9] == [line["cost_usd"] for line in world.lines()]
-    assert [None, True] == [line.get("adjusts") for line in world.lines()]
-    assert () == world.health().problems
+    assert [1.0, -0.9] == [line["cost_usd"] for line in either.lines()]
+    assert [None, True] == [line.get("adjusts") for line in either.lines()]
+    assert () == either.health().problems
 
 
-def test_a_dead_owners_holds_are_settled(world: World) -> None:
+def test_a_dead_owners_holds_are_settled(either: World) -> None:
     """
     When a process dies, what it sent counts at its hold and what it didn't is given back.
     """
-    ledger = world.open(owner="other")
+    ledger = either.open(owner="other")
     ledger.reserve(attempt("held"))
     ledger.reserve(attempt("sent"), send=True)
-    world.dead.add("other")
-    after = world.open()
+    either.dead.add("other")
+    after = either.open()
 
     assert {"monthly": Spend(DOLLAR, 0)} == after.spend()
     assert HoldState.RELEASED == held(after.reserve(attempt("held"))).state
@@ -227,16 +227,16 @@ def test_a_dead_owners_holds_are_settled(world: World) -> None:
     assert 0 == after.recover()
 
 
-def test_a_lease_that_passed_ends_a_hold(world: World) -> None:
+def test_a_lease_that_passed_ends_a_hold(either: World) -> None:
     """
     A hold is good for its lease; renewing keeps it, and what was given back must not be sent any more.
     """
-    ledger = world.open()
+    ledger = either.open()
     for key in ("short", "long", "renewed"):
         ledger.reserve(attempt(key), lease_s=600 if key == "long" else 60)
-    world.now += timedelta(seconds=59)
+    either.now += timedelta(seconds=59)
     ledger.renew("renewed", lease_s=60)
-    world.now += timedelta(seconds=2)
+    either.now += timedelta(seconds=2)
 
     assert 1 == ledger.recover()
     assert [HoldState.RELEASED, HoldState.SENT, HoldState.SENT] == [
@@ -244,15 +244,15 @@ def test_a_lease_that_passed_ends_a_hold(world: World) -> None:
     ]
 
 
-def test_leases_are_looked_at_now_and_then(world: World) -> None:
+def test_leases_are_looked_at_now_and_then(either: World) -> None:
     """
     A ledger that goes on working finds the holds of the dead by itself, every half minute.
     """
-    ledger = world.open()
-    world.open(owner="other").reserve(attempt("lost", 10 * DOLLAR))
-    world.dead.add("other")
+    ledger = either.open()
+    either.open(owner="other").reserve(attempt("lost", 10 * DOLLAR))
+    either.dead.add("other")
     assert denied(ledger.reserve(attempt("a"))).only_held
-    world.ticks += 30
+    either.ticks += 30
     ledger.reserve(attempt("a"))
 
     assert HoldState.HELD == held(ledger.reserve(attempt("a"))).state
@@ -302,11 +302,11 @@ def test_no_key_is_ever_stored(world: World) -> None:
     assert ["auth: " + "x" * len(secret) + " [31m second line"] == [line["error"] for line in world.lines()]
 
 
-def test_holds_outlive_their_ledger(world: World) -> None:
+def test_holds_outlive_their_ledger(either: World) -> None:
     """
     What was answered is durable: another opening finds it.
     """
-    with world.open() as ledger:
+    with either.open() as ledger:
         ledger.reserve(attempt(), send=True)
 
-    assert {"monthly": Spend(0, DOLLAR)} == world.open(policy_of(MONTHLY)).spend()
+    assert {"monthly": Spend(0, DOLLAR)} == either.open(policy_of(MONTHLY)).spend()

@@ -1,0 +1,73 @@
+"""Processes that are killed at any moment: nothing that was spent is missing, and no line is lost."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from policyctl.ledger.book import find
+from policyctl.ledger.checking import check
+from policyctl.ledger.usage_log import read_lines
+from policyctl.schemas.ledger import OPEN, HoldState
+from policyctl.schemas.policy import NANO
+
+from .test_exact import hammer
+from .world import World, policy_of
+
+SOAK = int(os.environ.get("POLICYCTL_SOAK", "0"))
+KILLS = 500 if SOAK else 27
+"""Two processes die each time."""
+
+
+def bills_of(path: Path) -> dict[str, int]:
+    """
+    What the provider billed, by call.
+    """
+    lines = [line.split() for line in path.read_text(encoding="utf-8").splitlines()]
+    return {key: int(cost) for key, cost in lines}
+
+
+@pytest.mark.parametrize("seed", [1])
+def test_nothing_that_was_billed_is_missing(world: World, seed: int) -> None:
+    """
+    After many kills each billed call counts: at its cost, or, where the ledger wasn't told any more, at its
+    hold. Too much is counted only for calls whose outcome is unknown, and the check says how much. Each
+    call that is over has its line, once and whole.
+    """
+    world.folder.mkdir(parents=True)
+    bills, limit = world.folder / "bills", 10**6
+    hammer(
+        "kill",
+        where=str(world.place),
+        log=str(world.log),
+        bills=str(bills),
+        limit=limit,
+        seed=seed,
+        kills=KILLS,
+    )
+    world.now = datetime.now(UTC)
+    billed = bills_of(bills)
+    budget = policy_of(f"budget monthly is ${limit} per month\n  at 100% pause\n")
+    with world.open(budget, has_ended=lambda owner: True) as ledger:
+        ledger.recover()
+        health, spent = check(ledger), ledger.spend()["monthly"].spent_nusd
+        rows = {key: ledger.do(lambda tx, key=key: find(tx, key)) for key in billed}  # type: ignore[misc]
+
+    assert len(billed) > KILLS // 4
+    assert () == health.problems
+    assert [] == [key for key, row in rows.items() if row is None or row.state in OPEN]
+    assert [] == [key for key, row in rows.items() if row is not None and row.cost_nusd < billed[key]]
+    assert 0 <= spent - sum(billed.values()) <= health.unknown_nusd
+    assert health.unknown <= 2 * 3 * KILLS  # each victim had at most a call a thread
+    assert (0, 0) == (health.open_holds, health.waiting_lines)
+
+    lines = [line for _, line in read_lines(world.log) if line is not None]
+    counted = Counter(str(line["attempt_id"]) for line in lines)
+    assert {1} == set(counted.values())
+    committed = {key for key, row in rows.items() if row and row.state is HoldState.COMMITTED}
+    assert set() == committed - counted.keys()
+    assert spent == sum(round(float(str(line["cost_usd"])) * NANO) for line in lines)
