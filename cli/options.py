@@ -429,7 +429,8 @@ def read_prd_file(path: Path) -> Prd:
 
     try:
         if not path.is_file():
-            raise click.UsageError(f"{path}: there is no such file")
+            what = "that is a folder" if path.is_dir() else "there is no such file"
+            raise click.UsageError(f"{path}: {what}")
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
         return read_prd(data.decode("utf-8-sig"), str(path))

@@ -170,7 +170,7 @@ class _Planner:
         try:
             facts = facts_of(self.table, self.requests(story), None if parent is None else parent.facts)
         except RequestError as error:
-            reasons = "; ".join(problem.message for problem in error.problems)
+            reasons = "; ".join(p.message + (f" ({p.help})" if p.help else "") for p in error.problems)
             return self._without_model(story, parent, None, f"can't be asked: {reasons}"), None
         self._note_unknown(story, facts)
         situation = self.spending.situation()

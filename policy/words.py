@@ -128,5 +128,5 @@ def escalation_words(escalation: Escalation) -> str:
 
 
 def listed_count(count: int, word: str) -> str:
-    """`1 model`, `3 models`."""
-    return f"{count} {word}{'' if count == 1 else 's'}"
+    """`1 model`, `3 models`, `1,000 models`."""
+    return f"{count:,} {word}{'' if count == 1 else 's'}"

@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator
 from decimal import Decimal
 from io import StringIO
+from itertools import islice
 from typing import Any
 
 import click
@@ -18,6 +19,7 @@ from ...schemas.decision import Outcome
 from ...schemas.errors import Problem, RequestError
 from ...schemas.plan import BudgetShare, LevelReached, Plan, Planned
 from ...schemas.policy import NANO
+from ...schemas.story import Story
 from ..exits import Exit
 from ..ledgers import nano_usd
 from ..options import FREE_FORM, AskedAll, RequestVerb, ask_all, color_option, plan_options, policy_option
@@ -112,14 +114,20 @@ def _exit_code(planned: Plan, fail_over: int | None) -> Exit:
         rows = list(flat(planned.stories))
         outcomes = {row.decision.outcome for row in rows if row.decision is not None}
         if not outcomes:
-            raise RequestError(tuple(dict.fromkeys(_as_problem(row) for row in rows if row.parent is None)))
+            raise RequestError(tuple(_why_not_asked([row for row in rows if row.parent is None])))
         return Exit.BUDGET_REFUSED if Outcome.REFUSED_BY_BUDGET in outcomes else Exit.NO_MODEL
     over = fail_over is not None and planned.cost_nusd > fail_over
     return Exit.FINDINGS if over else Exit.OK
 
 
-def _as_problem(row: Planned) -> Problem:
-    return Problem(row.story.place, f"story {row.story.id} {row.refusal}")
+def _why_not_asked(rows: list[Planned]) -> Iterator[Problem]:
+    """Each reason once, with the first story that has it."""
+    stories: dict[str, list[Story]] = {}
+    for row in rows:
+        stories.setdefault(row.refusal or "", []).append(row.story)
+    for reason, (first, *more) in islice(stories.items(), _MOST_WARNINGS):
+        who = f"story {first.id}" + (f" and {len(more):,} more" if more else "")
+        yield Problem(first.place, f"{who} {reason}")
 
 
 def _tell_problems(planned: Plan) -> None:

@@ -472,14 +472,14 @@ def test_a_plan_is_refused_only_as_a_whole(shop: Path, code: int, line: str) -> 
 
 def test_a_plan_without_a_story_that_can_be_asked_is_2(shop: Path) -> None:
     """
-    Where no story can be asked, each reason is told, and nothing is planned.
+    Where no story can be asked, each reason is told once, and nothing is planned.
     """
-    write_prd(shop, [{"id": "A", "tier": "highest"}, {"id": "B", "tier": "lowest"}])
+    write_prd(shop, [{"id": "A", "tier": "highest"}, *({"id": n, "tier": "lowest"} for n in "BCD")])
     ran = planned(shop)
 
     assert (2, "") == (ran.code, ran.out)
     assert "error: story A can't be asked: unknown tier `highest`" in ran.err
-    assert "error: story B can't be asked: unknown tier `lowest`" in ran.err
+    assert "error: story B and 2 more can't be asked: unknown tier `lowest`" in ran.err
 
 
 # --- CSV and JSON

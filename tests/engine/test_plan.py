@@ -284,7 +284,7 @@ def test_a_story_that_cannot_be_asked_is_in_the_plan() -> None:
     """
     result = planned(prd_of(story("A", tier="highest"), story("B")))
 
-    assert (None, "can't be asked: unknown tier `highest`") == (
+    assert (None, "can't be asked: unknown tier `highest` (did you mean `high`?)") == (
         result.stories[0].decision,
         result.stories[0].refusal,
     )
@@ -452,7 +452,7 @@ rule p when private is yes use large
     result = planned(prd_of(story("A", stage="prod", private=True, subtasks=subtasks), story("B")), more)
 
     assert {"A": "large", "A1": "small", "A2": "small", "B": None} == models(result)
-    assert "can't be asked: `stage` isn't given" == rows(result)["B"].refusal
+    assert "can't be asked: `stage` isn't given (give it: --stage dev)" == rows(result)["B"].refusal
 
 
 # --- running spend
