@@ -21,7 +21,7 @@ BIN     := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE VIRTUAL_ENV
 
-.PHONY: help setup venv demo test lint style types dev bench soak fmt lock prices clean
+.PHONY: help setup venv demo test lint style types dev bench hooks soak fmt lock prices clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -107,9 +107,19 @@ dev: $(STAMPS)/wheel ## the tests under T=... on the wheel of the working tree
 bench: $(STAMPS)/wheel ## benchmarks
 	@$(BIN)/pytest -q tests/benchmarks
 
+# Not part of the tests: it fetches pre-commit, and builds the hooks' environment from the checkout.
+HOOKS := $(abspath $(VENV))/hooks
+
+hooks: $(STAMPS)/requirements ## try the pre-commit hooks on the example (needs the network)
+	@[ -x $(HOOKS)/bin/pre-commit ] || { $(BIN)/python -m venv $(HOOKS) && $(HOOKS)/bin/pip install -q pre-commit; }
+	@rm -rf $(HOOKS)/repo && mkdir $(HOOKS)/repo && cp $(dir $(EXAMPLE))*.* $(HOOKS)/repo && git init -q $(HOOKS)/repo
+	@cd $(HOOKS)/repo && echo 'policy = "$(notdir $(EXAMPLE))"' > policyctl.toml && git add --all && \
+	    PRE_COMMIT_HOME=$(HOOKS)/cache $(HOOKS)/bin/pre-commit try-repo "$(CURDIR)" --all-files
+
 soak: $(STAMPS)/wheel ## the property tests ten times as long, and the ledger at full size
 	@POLICYCTL_SOAK=1 $(BIN)/pytest -q -p no:benchmark tests/ledger
-	@POLICYCTL_PAIRS=1000000 $(BIN)/pytest -q -n auto -p no:benchmark tests/property tests/policy/test_hostile.py tests/engine
+	@POLICYCTL_PAIRS=1000000 $(BIN)/pytest -q -n auto -p no:benchmark tests/property tests/policy/test_hostile.py \
+	    tests/policy/test_fixes.py tests/engine
 
 # --- upkeep --------------------------------------------------------------------------------------------
 

@@ -112,13 +112,13 @@ def _message(text: str) -> Json:
 
 
 def _physical(sources: Mapping[str, Source], name: str, span: Span | None) -> Json:
-    source = None if span is None else sources.get(name)
-    if span is None or source is None:
-        return {"artifactLocation": _file(name)}
-    return {"artifactLocation": _file(name), "region": _region(source, span)}
+    source = sources.get(name)
+    # Code scanning has no use for a result without a line.
+    region = {"startLine": 1} if span is None or source is None else _region(source, span)
+    return {"artifactLocation": _file(name), "region": region}
 
 
-def _region(source: Source, span: Span) -> Json:
+def _region(source: Source, span: Span) -> Mapping[str, int]:
     start, end = place(source, span.start), place(source, span.end)
     return {
         "startLine": start.line,

@@ -234,12 +234,14 @@ def test_where_a_file_is_not_below_is_an_absolute_uri(here: Path) -> None:
 
 def test_a_finding_without_a_place_is_about_the_file_asked_for(here: Path) -> None:
     """
-    Code scanning refuses results without a file, so one without a place names the policy.
+    Code scanning refuses results without a file and a line, so one without a place names the policy's first.
     """
     (run,) = validated(here, "none.policy", "sarif").json["runs"]
     (result,) = run["results"]
 
-    assert [{"physicalLocation": {"artifactLocation": {"uri": "none.policy"}}}] == result["locations"]
+    assert [
+        {"physicalLocation": {"artifactLocation": {"uri": "none.policy"}, "region": {"startLine": 1}}}
+    ] == result["locations"]
 
 
 def test_words_that_mean_something_to_readers_are_escaped() -> None:
