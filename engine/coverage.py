@@ -85,15 +85,17 @@ class _Met:
     table: DecisionTable
     facts: Facts
     situation: Situation
+    alive: int
     rule: Rule | None
     limits: tuple[Limit, ...]
     answer: Decision
 
 
 def _seen(table: DecisionTable, facts: Facts, situation: Situation) -> Iterator[_Key]:
-    rule, limits = matching(table, alive_rows(table, facts, situation))
+    alive = alive_rows(table, facts, situation)
+    rule, limits = matching(table, alive)
     answer = _answer(table, facts, situation, rule, limits)
-    met = _Met(table, facts, situation, rule, limits, answer)
+    met = _Met(table, facts, situation, alive, rule, limits, answer)
     yield from _limits(met)
     if answer.outcome is Outcome.REFUSED_BY_RULE:
         return
@@ -125,11 +127,16 @@ def _rules(met: _Met) -> Iterator[_Key]:
 
 
 def _limits(met: _Met) -> Iterator[_Key]:
-    """The hard limits without which another answer came out; and of each the conditions on which it hung."""
+    """
+    The hard limits without which another answer came out; and of each the conditions on which it hung,
+    but where it holds for the sake of the story that delegates this anyway.
+    """
     limits = met.table.policy.limits
-    holding = [n for n, limit in enumerate(limits) if any(map(all, _values(met, limit))) or not limit.when]
+    alive = {id(row.statement) for row in met.table.limit_rows if met.alive & row.bit}
+    holding = [n for n, limit in enumerate(limits) if id(limit) in alive]
     for n, limit in enumerate(limits):
-        yield from _decided_by_one(met, "limit", n, limit)
+        if n not in holding or not limit.when or any(map(all, _values(met, limit))):
+            yield from _decided_by_one(met, "limit", n, limit)
     for n in holding:
         others = tuple(limits[m] for m in holding if m != n)
         if _answer(met.table, met.facts, met.situation, met.rule, others) != met.answer:

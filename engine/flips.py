@@ -43,7 +43,8 @@ _STEP = 0.1
 _HAIRS = 10_000
 """What is spent is tried a ten-thousandth of the limit beyond a bound, where there is room."""
 
-_OWN_FIELD = ("complexity", "kind", "skill", "branch", "attempt", "input_tokens", "output_tokens", "domain")
+OWN_FIELDS = ("complexity", "kind", "skill", "branch", "attempt", "input_tokens", "output_tokens", "domain")
+"""Facts that are fields of a request by the same name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,11 +128,11 @@ def _conditions(table: DecisionTable) -> Iterator[Condition]:
 
 def with_fact(request: Request, name: str, value: str | float) -> Request:
     """The request with one fact changed; what holds for a whole run changes for a sub-task's story too."""
-    if request.delegated_by is not None and (name == "branch" or name not in _OWN_FIELD):
+    if request.delegated_by is not None and (name == "branch" or name not in OWN_FIELDS):
         request = replace(request, delegated_by=with_fact(request.delegated_by, name, value))
     if name in ("attempt", "input_tokens", "output_tokens"):
         return replace(request, **{name: int(value)})  # type: ignore[arg-type]
-    if name in _OWN_FIELD:
+    if name in OWN_FIELDS:
         return replace(request, **{name: value})  # type: ignore[arg-type]
     return replace(request, inputs={**request.inputs, name: value})
 

@@ -26,7 +26,7 @@ from .examples import NOON, case_of, fact_options, reads_clock
 from .expecting import Names, read_expected
 from .facts import example as some_value
 from .facts import facts_of
-from .flips import with_fact
+from .flips import OWN_FIELDS, with_fact
 from .reading import AMOUNTS, input_value, moment, spent_nusd
 from .stories import delegating, find_story, story_request
 from .table import DecisionTable
@@ -204,7 +204,7 @@ class _Resolver:
         if len(self.found) > before or expected is None:
             return None
         for fact_ in self.table.policy.facts.values():
-            if fact_.env is not None and fact_.default is not None and fact_.name not in asked.request.inputs:
+            if fact_.env is not None and fact_.default is not None and not _gives(asked.request, fact_.name):
                 asked.say(*fact_options(fact_, fact_.default))
         suffix = f" [{', '.join(f'{key} {value}' for key, value in cell.items())}]" if cell else ""
         return Case(
@@ -296,6 +296,10 @@ class _Resolver:
             if name == "domain":
                 self.names.check(node.span, "domain", node.text, (*self.table.policy.domains, "none"))
             value = _value(fact, node)
+            if fact.whole and not (isinstance(value, float) and value.is_integer()):
+                message = f"`{name}` can't be {node.text}"
+                self.found.append(no_request(node.span, message, "it is a whole number"))
+                return
             asked.request = with_fact(asked.request, name, value)
             asked.say(*fact_options(fact, value))
 
@@ -318,7 +322,8 @@ class _Resolver:
         elif not none:
             self.names.check(node.span, "tier", node.text, (*self.table.tiers, "none"))
             asked.say("--tier", node.text)
-        asked.request = replace(asked.request, tier=None if none else node.text, story_tier=None)
+        tier = None if none else node.text
+        asked.request = replace(_with_tier(asked.request, tier), story_tier=None)
 
     # the state
 
@@ -356,12 +361,21 @@ class _Resolver:
 
 
 def _gives(request: Request, name: str) -> bool:
-    """Whether a story's request has a value for a fact."""
+    """Whether a story's request has a value for a fact; an input may be that of the story above it."""
     if name == "requires":
         return bool(request.requires)
-    return (
-        request.story_tier if name == "tier" else getattr(request, name, request.inputs.get(name))
-    ) is not None
+    if name == "tier":
+        return request.story_tier is not None
+    if name in OWN_FIELDS:
+        return getattr(request, name) is not None
+    outer = request.delegated_by
+    return name in request.inputs or (outer is not None and _gives(outer, name))
+
+
+def _with_tier(request: Request, tier: str | None) -> Request:
+    """A request in a run with `--tier`, which counts for the stories that delegate it as well."""
+    outer = request.delegated_by
+    return replace(request, tier=tier, delegated_by=None if outer is None else _with_tier(outer, tier))
 
 
 def _items(node: Node) -> tuple[Node, ...]:

@@ -332,6 +332,40 @@ cases:
     assert 0 == ran.code, ran.out
 
 
+def test_a_sub_task_is_bound_by_its_story(here: Path) -> None:
+    """
+    A sub-task takes inputs and hard limits from its story; what a case says of inputs, branch and tier is
+    said of both; and the command of the case asks the same.
+    """
+    below = {"id": "S-1/1", "title": "a part", "complexity": 1, "stage": "dev"}
+    story = {"id": "S-1", "complexity": 9, "risk": 5, "delegation": {"subtasks": [below]}}
+    write(here, "prd.json", json.dumps({"userStories": [story]}))
+    text = """\
+defaults:
+  facts: {risk: 1}
+cases:
+  - name: bound
+    story: S-1/1
+    expect: {outcome: no model, why: Too risky}
+  - name: free
+    story: S-1/1
+    facts: {risk: 2}
+    expect: {first: small}
+  - name: in a tier
+    story: S-1/1
+    facts: {tier: low, risk: 2, stage: prod}
+    expect: {first: small, rule: production}
+"""
+    ran = run(here, text, "--coverage", "--json")
+    told = ran.json["policies"][0]
+    shown = [call(*shlex.split(case["command"])[1:], "--json", at=here) for case in told["cases"]]
+    goals = {(goal["statement"], goal["wanted"]): goal["reached"] for goal in told["coverage"]["goals"]}
+
+    assert 0 == ran.code, ran.out
+    assert [case["chain"] for case in told["cases"]] == [each.json["chain"] for each in shown]
+    assert goals["never use small", "changes an answer"]
+
+
 def test_the_prd_is_found_from_the_test_file(here: Path) -> None:
     """
     Where no PRD is named, prd.json is found from the test file's folder upward.
@@ -508,6 +542,10 @@ EXPECT = "expect: {first: small}\n"
             one_case("facts: {complexity: 1, risk: 1, stage: live}\n" + EXPECT),
             ("P904", 3, 44, "`stage` can't be `live`"),
         ),
+        (one_case(GOOD + EXPECT + "matrix: {attempt: [2.5]}"), ("P904", 5, 24, "`attempt` can't be 2.5")),
+        (one_case(GOOD + EXPECT + "matrix: {input_tokens: [lots]}"), ("P904", 5, 29, "`input_tokens` can't")),
+        (one_case(GOOD + EXPECT + "matrix: {risk: [[1]]}"), ("P904", 5, 21, "`risk` is one value")),
+        (one_case(GOOD + EXPECT + "matrix: {risk: [.nan]}"), ("P904", 5, 21, "`risk` is a number")),
         (one_case(GOOD + "expect: {first: smal}"), ("P903", 4, 21, "unknown model `smal`")),
         (one_case(GOOD + "expect: {not: [smal]}"), ("P903", 4, 20, "unknown model `smal`")),
         (one_case(GOOD + "expect: {tier: lwo}"), ("P903", 4, 20, "unknown tier `lwo`")),
