@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 
-from ..engine.expecting import sentences
+from ..engine.expecting import sentences, winner
 from ..engine.mutants import Mutant
 from ..policy.words import listed_count
 from ..schemas.suite import Case, Goal, Mismatch, Result
@@ -124,11 +124,12 @@ def _reasons_for(result: Result, mismatch: Mismatch) -> Iterator[str]:
         for key in wanted:
             if key not in chain:
                 yield from list(why_not(told, key, is_rule=False))[:1]
-    elif mismatch.what == "rule" and expected.rule:
-        yield from why_not(told, expected.rule, is_rule=True)
+    elif mismatch.what == "rule":
+        yield from why_not(told, expected.rule, is_rule=True) if expected.rule else ()
+        yield from winner(told)
     elif mismatch.what == "tier":
         yield from (f"{layer.name}: {layer.text}" for layer in told.layers)
-    if mismatch.what in ("rule", "outcome", "why", "costs_at_most") or not chain:
+    if mismatch.what in ("outcome", "why", "costs_at_most") or not chain:
         yield from sentences(told)
 
 
@@ -197,7 +198,7 @@ def _unnoticed(mutation: Mutation) -> Iterator[tuple[Span, str, str]]:
         missed = [mutant for mutant, case in own if case is None]
         if len(missed) == len(own) > 1:
             more = listed_count(len(own) - 1, "other change")
-            yield missed[0].span, name, f"{missed[0].change}, nor any of {more}"
+            yield missed[0].span, name, f"{missed[0].change}, nor {more}"
         else:
             yield from ((mutant.span, name, mutant.change) for mutant in missed)
 

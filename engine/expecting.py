@@ -12,7 +12,7 @@ from ..policy.checks.p905_impossible import impossible
 from ..policy.suite import texts
 from ..policy.words import usd_short
 from ..policy.yaml import Mapping, Node, Scalar, Sequence
-from ..schemas.decision import Decision, Explanation, Outcome
+from ..schemas.decision import Decision, Explanation, Outcome, Seen
 from ..schemas.diagnostics import Diagnostic
 from ..schemas.suite import NO_RULE, Expected, Mismatch
 from ..schemas.text import Span
@@ -162,11 +162,22 @@ def sentences(explanation: Explanation) -> Iterator[str]:
     """Everything that an explanation says, a sentence each."""
     if explanation.decision.refusal:
         yield explanation.decision.refusal
-    for seen in (*explanation.limits, *explanation.rules):
-        if seen.matched and seen.decisive:
-            yield f"{seen.name} {seen.text}".strip()
-            yield from filter(None, [seen.because])
+    yield from (
+        _statement(f"{s.name} {s.text}".strip() + " holds", s) for s in explanation.limits if s.matched
+    )
+    yield from winner(explanation)
     yield from (f"{layer.name}: {layer.text}" for layer in explanation.layers)
     yield from (f"{step.model}: {step.reason}" for step in explanation.steps)
     yield from (f"{verdict.model}: {verdict.reason}" for verdict in explanation.verdicts if not verdict.kept)
     yield from explanation.notes
+
+
+def winner(explanation: Explanation) -> Iterator[str]:
+    """The rule that decides, if one does."""
+    for seen in explanation.rules:
+        if seen.matched and seen.decisive:
+            yield _statement(f"rule {seen.name} matches: {seen.text}", seen)
+
+
+def _statement(words: str, seen: Seen) -> str:
+    return f"{words} ({seen.because})" if seen.because else words

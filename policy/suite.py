@@ -100,7 +100,7 @@ def _shape(root: Node) -> Iterator[Diagnostic]:
         if nothing is not None:
             yield nothing
         else:
-            yield from (replace(d, code=p901_test_shape.CODE) for d in findings(node, error))
+            yield from (replace(d, code=p901_test_shape.CODE, fix=()) for d in findings(node, error))
 
 
 def _nothing(node: Node, error: Any) -> Diagnostic | None:
