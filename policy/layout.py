@@ -8,8 +8,13 @@ line only if it has room there in the whole run.
 
 from __future__ import annotations
 
+from bisect import bisect
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
+from typing import TypeVar
+
+from .remarks import Comment
 
 WIDTH = 100
 """Columns that a line may have; only one word alone may pass them."""
@@ -27,12 +32,14 @@ class Word:
     What stays on one line, and where it started in the source.
 
     `beside` is a comment that ends its line, `below` are comments on lines of their own after it.
+    `opener` says that it is a word of the surface in front of what it opens, such as a key.
     """
 
     text: str
     at: int
     beside: str | None = None
     below: tuple[str, ...] = ()
+    opener: bool = False
 
     @property
     def commented(self) -> bool:
@@ -41,6 +48,7 @@ class Word:
 
 
 Phrase = tuple[Word, ...]
+W = TypeVar("W", bound=Word)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +69,54 @@ class Shape:
     alone: bool = False
 
 
+def annotated(words: Sequence[W], comments: Iterable[Comment]) -> list[W]:
+    """
+    The words of a statement with its comments: each behind the word that stands before it in the source.
+
+    One that is about what follows is put to the next word, or to what opens that.
+    """
+    noted = list(words)
+    places = sorted((word.at, number) for number, word in enumerate(words) if word.at >= 0)
+    opened: tuple[int, int] | None = None
+    for comment in comments:
+        here = bisect(places, (comment.at, len(words)))
+        if comment.ahead and here < len(places):
+            number = places[here][1]
+            while number > 0 and words[number - 1].opener:
+                number -= 1
+            opened = (here, number)
+        elif opened is not None and opened[0] == here:
+            number = opened[1]  # still behind what was opened, and before what follows
+        else:
+            number = places[here - 1][1] if here else 0
+        noted[number] = _noted(noted[number], comment)
+    return noted
+
+
+def _noted(word: W, comment: Comment) -> W:
+    if comment.alone or word.commented:
+        return replace(word, below=(*word.below, comment.text))
+    return replace(word, beside=comment.text)
+
+
+def shape_with(shape: Shape, comments: Sequence[Comment]) -> Shape:
+    """A shape with the comments inside its statement."""
+    if not comments:
+        return shape
+    phrases = (*shape.head, *shape.tail, *shape.clauses)
+    noted = iter(annotated([word for phrase in phrases for word in phrase], comments))
+    new = [tuple(islice(noted, len(phrase))) for phrase in phrases]
+    head, tail = len(shape.head), len(shape.head) + len(shape.tail)
+    return replace(shape, head=tuple(new[:head]), tail=tuple(new[head:tail]), clauses=tuple(new[tail:]))
+
+
 def run_lines(run: Sequence[Shape]) -> list[list[str]]:
     """The lines of each statement of a run."""
     heads = _widths([shape.head for shape in run])
     tails = _widths([shape.tail[: shape.aligned] for shape in run])
     rows = [(*_head(shape, heads), *_tail(shape, tails)) for shape in run]
-    flat = [_fits(row) for row in rows]
-    together = all(fits for shape, fits in zip(run, flat, strict=True) if shape.tail and not shape.alone)
+    flat = [_fits(row) and not _parted(row) for row in rows]
+    together = all(_fits(row) for shape, row in zip(run, rows, strict=True) if shape.tail and not shape.alone)
     return [
         list(_statement(shape, row if fits and (together or shape.alone) else None, heads, tails))
         for shape, row, fits in zip(run, rows, flat, strict=True)
@@ -80,7 +129,10 @@ def _statement(shape: Shape, row: Phrase | None, heads: list[int], tails: list[i
         yield from _fill(row, "", CONTINUED)
     else:
         yield from _fill(_head(shape, heads), "", CONTINUED)
-        yield from _fill(_tail(shape, tails), CLAUSE, CLAUSE)
+        if shape.alone or any(len(_kept_together(part)) > 1 for part in shape.tail):
+            yield from (line for part in shape.tail for line in _fill(part, CLAUSE, CONTINUED))
+        else:
+            yield from _fill(_tail(shape, tails), CLAUSE, CLAUSE)
     for clause in shape.clauses:
         yield from _fill(clause, CLAUSE, CONTINUED)
 
@@ -138,14 +190,19 @@ def _tail(shape: Shape, widths: list[int]) -> Phrase:
 def _kept_together(phrase: Phrase) -> Phrase:
     """A phrase as one word, if nothing has to stand inside it and a line has room for it."""
     text = text_of(phrase)
-    if not phrase or any(word.commented for word in phrase[:-1]) or len(text) > WIDTH - len(CONTINUED):
+    if not phrase or _parted(phrase) or len(text) > WIDTH - len(CONTINUED):
         return phrase
     return (replace(phrase[-1], text=text, at=phrase[0].at),)
 
 
 def _fits(row: Phrase) -> bool:
-    """Whether a row has room on one line, and no comment keeps its words apart."""
-    return not any(word.commented for word in row[:-1]) and len(text_of(row).rstrip()) <= WIDTH
+    """Whether a row has room on one line."""
+    return len(text_of(row).rstrip()) <= WIDTH
+
+
+def _parted(words: Phrase) -> bool:
+    """Whether comments keep words from standing on one line."""
+    return any(word.commented for word in words[:-1])
 
 
 # --- lines -----------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import re
 from collections.abc import Iterable, Iterator
 from copy import copy
 from dataclasses import dataclass, replace
@@ -28,8 +29,8 @@ from ..schemas.text import Source, Span
 from . import document as doc
 from .amounts import read_amount
 from .checks.p101_syntax import CODE as SYNTAX
-from .checks.p101_syntax import mends, syntax_error
-from .checks.p102_open_text import open_text
+from .checks.p101_syntax import mends, second_statement, syntax_error
+from .checks.p102_open_text import open_text, quote_inside
 from .checks.p104_too_large import too_many_words
 from .document import STARTERS, Amount, Name
 
@@ -47,6 +48,8 @@ MAX_ERRORS = 50
 
 MAX_MENDS = 4
 """Further wrong words of a statement that are mended to see whether one of them can be."""
+
+_TEXT_OR_COMMENT = re.compile(r'"[^"\n]*"?|#[^\n]*')
 
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
@@ -115,11 +118,36 @@ def parse_pieces(source: Source, statements: Iterable[list[Piece]]) -> Parsed:
     for pieces in statements:
         tokens = [token for piece in pieces for token in _tokens_of(piece)]
         run = _run(tokens, 0)
-        read += [reader.statement(tree) for tree in run.trees]
-        if run.failed_at is not None and len(errors) < MAX_ERRORS:
-            errors.append(_with_fix(source, tokens, 0, run, _explain(source, tokens, run)))
+        problem = _outside_of_the_language(source, pieces) or _hidden_statement(source, tokens, run)
+        if problem is None and run.failed_at is not None:
+            problem = _with_fix(source, tokens, 0, run, _explain(source, tokens, run))
+        if problem is None:
+            read += [reader.statement(tree) for tree in run.trees]
+        elif len(errors) < MAX_ERRORS:
+            errors.append(problem)
             broken |= _would_declare(tokens[:2])
     return Parsed(tuple(read), (*reader.diagnostics, *errors), frozenset(broken))
+
+
+def _outside_of_the_language(source: Source, pieces: Iterable[Piece]) -> Diagnostic | None:
+    """A name or text with what .policy text can't write: a quote or a line end."""
+    for piece in pieces:
+        found = None if piece.kind == "words" else re.search('["\n]', piece.text)
+        if found is not None:
+            place = piece.places[found.start()]
+            return quote_inside(
+                Span(source.name, place, place + 1), "text" if piece.kind == "text" else "name"
+            )
+    return None
+
+
+def _hidden_statement(source: Source, tokens: list[Token], run: _Run) -> Diagnostic | None:
+    """Words that end the statement they stand in and start another one."""
+    if len(run.trees) < 2:
+        return None
+    start = run.trees[1].meta.start_pos
+    word = next(token for token in tokens if token.start_pos == start and str(token) in STARTERS)
+    return second_statement(_token_span(source.name, word), str(word))
 
 
 def _tokens_of(piece: Piece) -> Iterator[Token]:
@@ -140,6 +168,13 @@ def _tokens_of(piece: Piece) -> Iterator[Token]:
 def reads_as_name(text: str) -> bool:
     """Whether a name may stand without quotes: it has a name's letters and is no word of the language."""
     return [("NAME", text)] == [(token.type, str(token)) for token in _lex(text)]
+
+
+def comments_in(text: str) -> Iterator[tuple[int, str]]:
+    """The comments of a text, and where each starts."""
+    for found in _TEXT_OR_COMMENT.finditer(text):
+        if found.group().startswith("#"):
+            yield found.start(), found.group().rstrip()
 
 
 def grammar_text() -> str:

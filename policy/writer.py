@@ -14,35 +14,57 @@ from typing import Any
 from . import document as doc
 from .checks.p111_unwritable import Unwritable, unwritable
 from .document import Amount, Name
-from .layout import Phrase, Shape, Word, run_lines
+from .layout import Phrase, Shape, Word, run_lines, shape_with
 from .parser import reads_as_name
+from .remarks import Remarks, blank, spaced
 
 _ANY_VALUE = ("yes", "no", "nothing")
 _OWN_FACTS = ("complexity", "domain", "tier")
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
-def policy_text(statements: Sequence[doc.Statement], *, header: Iterable[str] = ()) -> str:
+def policy_text(
+    statements: Sequence[doc.Statement], remarks: Remarks | None = None, *, header: Iterable[str] = ()
+) -> str:
     """
     The statements of one file as .policy text.
 
     Args:
+        remarks: the comments and blank lines around them; without them each group of statements is set
+            off by a blank line.
         header: lines of a comment that goes in front, without their `#`.
 
     Raises:
         Unwritable: something that can't be said in .policy text, which only YAML or code can give.
     """
-    lines = [f"# {line}".rstrip() for line in header]
-    lines += [""] if lines and statements else []
-    group = None
-    for _, run in groupby(statements, key=type):
+    remarks = grouped(statements) if remarks is None else remarks
+    lines = header_lines(header)
+    noted = zip(statements, remarks.notes, strict=True)
+    for _, run in groupby(noted, key=lambda pair: type(pair[0])):
         members = list(run)
-        if group is not None and group != _group(members[0]):
-            lines.append("")
-        group = _group(members[0])
-        for written in run_lines([shape_of(statement) for statement in members]):
-            lines += written
-    return "\n".join(lines) + "\n" if lines else ""
+        shapes = [shape_with(shape_of(statement), notes.inside) for statement, notes in members]
+        for (_, notes), written in zip(members, run_lines(shapes), strict=True):
+            lines += (*notes.above, *written)
+    return finished([*lines, *remarks.below])
+
+
+def header_lines(header: Iterable[str]) -> list[str]:
+    """The lines of a comment, and a blank one behind them."""
+    lines = [f"# {line}".rstrip() for line in header]
+    return [*lines, ""] if lines else []
+
+
+def finished(lines: Sequence[str]) -> str:
+    """Lines as the text of a file: none of them blank at its start or end, and no two behind each other."""
+    kept = [line for i, line in enumerate(lines) if line or (i and lines[i - 1])]
+    return "\n".join(kept).strip("\n") + "\n" if any(kept) else ""
+
+
+def grouped(statements: Sequence[doc.Statement], remarks: Remarks | None = None) -> Remarks:
+    """The remarks with a blank line wherever another group of statements starts."""
+    groups = [_GROUPS.get(type(statement), type(statement).__name__) for statement in statements]
+    starts = {i for i in range(1, len(groups)) if groups[i] != groups[i - 1]}
+    return spaced(blank(len(statements)) if remarks is None else remarks, starts)
 
 
 _GROUPS: dict[type[doc.Statement], str] = {
@@ -50,10 +72,6 @@ _GROUPS: dict[type[doc.Statement], str] = {
     **dict.fromkeys((doc.Escalate, doc.Fallback, doc.Hedge, doc.Retry), "failure"),
 }
 """Kinds that stand together without a blank line where nobody has laid them out yet."""
-
-
-def _group(statement: doc.Statement) -> str:
-    return _GROUPS.get(type(statement), type(statement).__name__)
 
 
 # --- words -----------------------------------------------------------------------------------------
@@ -166,6 +184,11 @@ def _line(statement: doc.Statement, text: str) -> Shape:
     return Shape(((Word(text, statement.span.start),),))
 
 
+def _named(word: str, name: Name, statement: doc.Statement) -> Word:
+    """The start of a statement that has a name."""
+    return Word(f"{word} {name_text(name)}", statement.span.start, opener=True)
+
+
 def _header(statement: doc.Header) -> Shape:
     version = "" if statement.version is None else f" version {statement.version}"
     return _line(statement, f"policy {quoted_text(statement.name)}{version}")
@@ -188,7 +211,7 @@ def _estimate(statement: doc.Estimate) -> Shape:
 
 
 def _model(statement: doc.Model) -> Shape:
-    key = Word(f"model {name_text(statement.key)}", statement.span.start)
+    key = _named("model", statement.key, statement)
     clauses = tuple(attribute_phrase(f"{a.kind} ", a) for a in statement.attributes)
     costs_first = bool(statement.attributes) and statement.attributes[0].kind == "costs"
     tail = clauses if costs_first or not clauses else ((), *clauses)
@@ -222,13 +245,13 @@ def _name(value: doc.Value) -> Name:
 
 
 def _tier(statement: doc.Tier) -> Shape:
-    name = Word(f"tier {name_text(statement.name)}", statement.span.start)
+    name = _named("tier", statement.name, statement)
     start = _clause(f"{'above' if statement.above else 'from'} complexity", statement.start)
     return Shape(((name,), (start,)), (names_phrase("has ", statement.models),))
 
 
 def _input(statement: doc.Input) -> Shape:
-    name = Word(f"input {name_text(statement.name)}", statement.span.start)
+    name = _named("input", statement.name, statement)
     default, env = statement.default, statement.env
     tail = (
         () if default is None else (Word(f"default {value_text(default)}", default.span.start),),
@@ -243,11 +266,11 @@ def input_type(before: str, statement: doc.Input) -> Phrase:
     if statement.form == "one of":
         return _listed(f"{before}one of ", values)
     text = f"{values[0].text} to {values[1].text}" if statement.form == "interval" else statement.form
-    return (Word(before + text, values[0].span.start if values else statement.name.span.start),)
+    return (Word(before + text, values[0].span.start if values else statement.span.start),)
 
 
 def _window(statement: doc.Window) -> Shape:
-    name = Word(f"window {name_text(statement.name)}", statement.span.start)
+    name = _named("window", statement.name, statement)
     return Shape(((name,), window_phrase("is ", statement)))
 
 
@@ -282,7 +305,7 @@ def _days(days: Sequence[int]) -> str:
 
 
 def _rule(statement: doc.Rule) -> Shape:
-    name = Word(f"rule {name_text(statement.name)}", statement.span.start)
+    name = _named("rule", statement.name, statement)
     if statement.tier is not None:
         use: Phrase = (_clause("use tier", statement.tier),)
     else:
@@ -316,7 +339,7 @@ def _conditional(
 
 
 def _domain(statement: doc.Domain) -> Shape:
-    name = Word(f"domain {name_text(statement.name)}", statement.span.start)
+    name = _named("domain", statement.name, statement)
     after = " at any tier" if statement.any_tier else ""
     return Shape(((name,), names_phrase("prefers ", statement.models, after)))
 
@@ -337,8 +360,8 @@ def scope_text(before: str, statement: doc.Budget) -> str:
 
 
 def _level(level: doc.Level, width: int) -> Phrase:
-    at = Word(f"at {level.percent.text:{width}}", level.span.start)
-    return (at, *action_phrase(level))
+    at, *more = action_phrase(level)
+    return (Word(f"at {level.percent.text:{width}} {at.text}", level.span.start), *more)
 
 
 def action_phrase(level: doc.Level) -> Phrase:
@@ -402,11 +425,11 @@ def then_text(clause: doc.OnFailure) -> str:
 
 
 def _alert(statement: doc.Alert) -> Shape:
-    name = Word(f"alert {name_text(statement.name)}", statement.span.start)
+    name = _named("alert", statement.name, statement)
     when = Word(f"when {alert_text(statement)}", statement.metric.span.start)
     target = statement.target
     if target is None:
-        channel = Word(statement.channel, statement.value.span.start)
+        channel = Word(statement.channel, statement.span.end - 1)
     elif statement.channel == "email":
         channel = Word(f"email {quoted_text(target)}", target.span.start)
     else:
@@ -420,7 +443,7 @@ def alert_text(statement: doc.Alert) -> str:
 
 
 def _promise(statement: doc.Promise) -> Shape:
-    name = Word(f"promise {name_text(statement.name)}", statement.span.start)
+    name = _named("promise", statement.name, statement)
     return _conditional(((name,), claim_phrase(statement)), whens(statement.when))
 
 

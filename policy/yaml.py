@@ -8,17 +8,21 @@ keys that stand twice, and deep nesting.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..schemas.diagnostics import Diagnostic
 from ..schemas.text import Source, Span
 from .checks.p109_yaml import bad_yaml, not_in_yaml
 from .checks.p201_duplicate_name import duplicate
+from .hygiene import clean
 
 MAX_DEPTH = 8
 MAX_NODES = 50_000
+
+_COMMENT = re.compile("#[^\n]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +65,14 @@ Node = Scalar | Sequence | Mapping
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """The root of a document (None: it can't be read), and what was wrong with it."""
+    """
+    The root of a document (None: it can't be read), what was wrong with it, and its comments with
+    their places.
+    """
 
     root: Node | None
     diagnostics: tuple[Diagnostic, ...]
+    comments: tuple[tuple[int, str], ...] = ()
 
 
 def read_yaml(source: Source) -> Read:
@@ -74,7 +82,7 @@ def read_yaml(source: Source) -> Read:
         root = reader.document()
     except _Stop:
         root = None
-    return Read(root, tuple(reader.found))
+    return Read(root, tuple(reader.found), tuple(reader.comments()))
 
 
 class _Stop(Exception):
@@ -86,6 +94,7 @@ class _Reader:
         self.source = source
         self.found: list[Diagnostic] = []
         self._nodes = 0
+        self._texts: list[tuple[int, int]] = []
         self._events = self._parse()
 
     def document(self) -> Node | None:
@@ -104,6 +113,14 @@ class _Reader:
         if kind == "DocumentStart":
             self._refuse(event, "a second document")
         return root
+
+    def comments(self) -> Iterator[tuple[int, str]]:
+        """What starts with `#` outside of all texts, up to the end of its line."""
+        start = 0
+        for end, after in (*self._texts, (len(self.source.text), 0)):
+            for found in _COMMENT.finditer(self.source.text, start, end):
+                yield found.start(), found.group().rstrip()
+            start = after
 
     # events
 
@@ -156,8 +173,17 @@ class _Reader:
 
     def _scalar(self, event: Any) -> Scalar:
         span = self._span(event)
+        self._texts.append((_first_place(self.source.text, span, event.style), span.end))
         places = _places(self.source.text, event.value, span, event.style)
-        return Scalar(event.value, places, event.style is not None, Span(span.source, places[0], places[-1]))
+        inner = Span(span.source, places[0], places[-1])
+        value = self._unescaped(event.value, inner) if event.style == '"' else event.value
+        return Scalar(value, places, event.style is not None, inner)
+
+    def _unescaped(self, value: str, span: Span) -> str:
+        """What escapes have written: nothing that may not stand in the text itself."""
+        cleaned, found = clean(Source(self.source.name, value))
+        self.found += [replace(diagnostic, span=span) for diagnostic in found]
+        return cleaned.text
 
     def _sequence(self, start: Any, depth: int) -> Sequence:
         items = []
@@ -165,7 +191,7 @@ class _Reader:
         while kind != "SequenceEnd":
             items.append(self._node(kind, event, depth + 1))
             kind, event = self._next()
-        return Sequence(tuple(items), self._between(start, event))
+        return Sequence(tuple(items), self._between(start, event, items))
 
     def _mapping(self, start: Any, depth: int) -> Mapping:
         pairs: dict[str, tuple[Scalar, Node]] = {}
@@ -181,21 +207,18 @@ class _Reader:
             else:
                 pairs[key.text] = (key, value)
             kind, event = self._next()
-        return Mapping(tuple(pairs.values()), self._between(start, event))
+        return Mapping(tuple(pairs.values()), self._between(start, event, [v for _, v in pairs.values()]))
 
-    def _between(self, start: Any, end: Any) -> Span:
-        return Span(
-            self.source.name, start.start_mark.index, max(end.end_mark.index, start.start_mark.index + 1)
-        )
+    def _between(self, start: Any, end: Any, inside: list[Node]) -> Span:
+        """Where a list or map stands. Without brackets it ends with the last of what is in it."""
+        first = start.start_mark.index
+        last = inside[-1].span.end if inside and not start.flow_style else end.end_mark.index
+        return Span(self.source.name, first, max(last, first + 1))
 
 
 def _places(text: str, value: str, span: Span, style: str | None) -> range | tuple[int, ...]:
     """Where each character of a scalar's value stands, whatever quotes, escapes and folds it has."""
-    start, end = span.start, span.end
-    if style in ("'", '"'):
-        start, end = start + 1, end - 1
-    elif style in ("|", ">"):
-        start = text.find("\n", start) + 1 or end
+    start, end = _first_place(text, span, style), span.end - (1 if style in ("'", '"') else 0)
     if text[start : start + len(value)] == value:
         return range(start, start + len(value) + 1)
     places = []
@@ -206,6 +229,13 @@ def _places(text: str, value: str, span: Span, style: str | None) -> range | tup
         places.append(found)
         at = found + (_escape_length(text, found) if style == '"' else 1)
     return (*places, min(at, max(end, start)))
+
+
+def _first_place(text: str, span: Span, style: str | None) -> int:
+    """Where the text of a scalar starts: behind its quote, or on the line below its `|` or `>`."""
+    if style in ("|", ">"):
+        return text.find("\n", span.start) + 1 or span.end
+    return span.start + (1 if style in ("'", '"') else 0)
 
 
 def _skip_fold(text: str, at: int, end: int) -> int:

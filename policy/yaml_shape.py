@@ -66,6 +66,11 @@ def findings(node: Node, error: Any) -> Iterator[Diagnostic]:
         there = {key.text for key, _ in node.pairs}
         missing = [name for name in error.validator_value if name not in there]
         yield missing_key(_first(node), missing[0], error.schema.get("description", ""))
+    elif error.validator == "dependentRequired" and isinstance(node, Mapping):
+        places = {key.text: key.span for key, _ in node.pairs}
+        for key, others in error.validator_value.items():
+            for name in (name for name in others if key in places and name not in places):
+                yield missing_key(places[key], name, error.schema["properties"][name]["description"])
     elif error.validator == "oneOf":
         yield one_of_these(
             _first(node), [key for choice in error.validator_value for key in choice["required"]]

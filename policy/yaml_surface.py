@@ -13,6 +13,7 @@ from dataclasses import replace
 
 from ..schemas.text import Source, Span
 from .parser import Parsed, Piece, parse_pieces
+from .remarks import Place
 from .yaml import Mapping, Node, Read, Scalar, Sequence
 from .yaml_shape import check_shape
 
@@ -20,6 +21,12 @@ Statement = list[Piece]
 
 
 YAML_ENDINGS = (".yaml", ".yml")
+
+MODELINE = "# yaml-language-server:"
+"""How the comment starts that tells an editor the schema of the file."""
+
+OPENING = ":[{-|>+"
+"""Signs behind which a comment is about what follows."""
 
 
 DECLARING = {
@@ -77,6 +84,23 @@ def statements(root: Mapping) -> Iterator[Entry]:
             yield span, made
 
 
+def places(root: Mapping, text: str) -> Iterator[Place]:
+    """Where each statement of a document stands, in the order of `statements`."""
+    for key, node in root.pairs:
+        for number, (span, _) in enumerate(_makers(root, key, node)):
+            section = key.span.start if key.text not in _SINGLE and number == 0 else None
+            end = len(text[: span.end].rstrip())
+            yield Place(_dash(text, span.start), end, section)
+
+
+def _dash(text: str, start: int) -> int:
+    """The start of a list's item: its dash, if it has one on its line."""
+    line = text.rfind("\n", 0, start) + 1
+    before = text[line:start]
+    indent = len(before) - len(before.lstrip())
+    return line + indent if before.lstrip().startswith("-") else start
+
+
 def _makers(root: Mapping, key: Scalar, node: Node) -> Iterator[tuple[Span, Iterable[Piece]]]:
     """The statements of one key of a document, each to be made when its turn comes."""
     if key.text in _NAMED:
@@ -86,10 +110,18 @@ def _makers(root: Mapping, key: Scalar, node: Node) -> Iterator[tuple[Span, Iter
         for item in _items(node):
             yield _over(item, item), _LISTED[key.text](key, item)
     elif key.text in _SINGLE:
-        yield _over(key, node), _SINGLE[key.text](key, node, root)
+        yield _over(key, _with_version(key, node, root)), _SINGLE[key.text](key, node, root)
+
+
+def _with_version(key: Scalar, node: Node, root: Mapping) -> Node:
+    """The end of the policy's header: its version, if that follows at once."""
+    after = root.pairs[root.pairs.index((key, node)) + 1 :][:1] if key.text == "policy" else ()
+    return after[0][1] if after and after[0][0].text == "version" else node
 
 
 def _over(first: Node, last: Node) -> Span:
+    if isinstance(last, Scalar) and not last.text:
+        last = first  # a value that isn't there has no place of its own
     return Span(first.span.source, first.span.start, last.span.end)
 
 
@@ -229,7 +261,7 @@ def _model(name: Scalar, node: Node) -> Iterator[Piece]:
             for number, (setting, amount) in enumerate(_pairs(value)):
                 if number:
                     yield _word(",", setting)
-                yield from (_name(setting), _words(amount))
+                yield from (_words(setting), _words(amount))
         elif key.text == "disabled" and _is_true(value):
             yield _word("disabled", key)
 
@@ -257,7 +289,7 @@ def _input(name: Scalar, node: Node) -> Iterator[Piece]:
     if default is not None:
         yield from (_word("default", default), _value(default))
     if env is not None:
-        yield from (_word("from env", env), _name(env))
+        yield from (_word("from env", env), _words(env))
 
 
 def _window(name: Scalar, node: Node) -> Iterator[Piece]:
@@ -291,12 +323,12 @@ def _limit(key: Scalar, item: Node) -> Iterator[Piece]:
 
 def _domain(name: Scalar, node: Node) -> Iterator[Piece]:
     yield from (_word("domain", name), _name(name))
-    for key, value in _pairs(node):
-        if key.text == "prefers":
-            yield _word("prefers", key)
-            yield from _list(value)
-        elif key.text == "at_any_tier" and _is_true(value):
-            yield _word("at any tier", key)
+    said = {key.text: value for key, value in _pairs(node)}
+    if "prefers" in said:
+        yield _word("prefers", said["prefers"])
+        yield from _list(said["prefers"])
+    if "at_any_tier" in said and _is_true(said["at_any_tier"]):
+        yield _word("at any tier", said["at_any_tier"])
 
 
 def _budget(name: Scalar, node: Node) -> Iterator[Piece]:
@@ -353,7 +385,7 @@ def _alert(name: Scalar, node: Node) -> Iterator[Piece]:
         if key.text == "email":
             yield from (_word("email", key), _text(value))
         elif key.text in ("slack", "webhook"):
-            yield from (_word(f"{key.text} env", key), _name(value))
+            yield from (_word(f"{key.text} env", key), _words(value))
         elif key.text == "log" and _is_true(value):
             yield _word("log", key)
 

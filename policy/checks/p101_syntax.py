@@ -80,6 +80,12 @@ def syntax_error(
     return Diagnostic(CODE, Severity.ERROR, message, span, help=_help(found, expected, before or "", cut_off))
 
 
+def second_statement(span: Span, found: str) -> Diagnostic:
+    """A statement that hides in the text of another one, in YAML."""
+    message = f"`{found}` starts a second statement inside this one"
+    return Diagnostic(CODE, Severity.ERROR, message, span, help="give each statement an entry of its own")
+
+
 def _in_words(expected: frozenset[str], before: str | None) -> str:
     if before in _AMOUNT_AFTER and "NUMBER" in expected:
         words = sorted(f"`{w}`" for w in expected - _KINDS.keys())

@@ -3,7 +3,9 @@ P102: text without a closing quote
 
 What it finds
 
-A text that starts with a double quote and has no second one on its line.
+A text that starts with a double quote and has no second one on its line. In
+YAML: a text or name that holds a double quote, or a name that holds a line
+end.
 
 Why it matters
 
@@ -41,4 +43,12 @@ def open_text(span: Span) -> Diagnostic:
         "the text that starts here has no closing quote on its line",
         span,
         help='end it with `"`; a text stands on one line and holds no quote itself',
+    )
+
+
+def quote_inside(span: Span, what: str) -> Diagnostic:
+    """A quote or line end in a text or name, which only YAML could write."""
+    message = f"a {what} can't hold a double quote or a line end"
+    return Diagnostic(
+        CODE, Severity.ERROR, message, span, help="use single quotes inside it, or leave them out"
     )
