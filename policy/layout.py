@@ -2,8 +2,8 @@
 Statements as words and phrases -> lines of .policy text.
 
 Each statement has one layout, whatever it looked like before. Statements of one kind that follow each
-other are a run: their columns stand under one another, and what follows the head stands on the head's
-line only if it has room there in the whole run.
+other are a run: their columns stand under one another. Blank lines part it into blocks: what follows the
+head stands on the head's line only if it has room there in the whole block.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Shape:
 
     `head` are the columns of its first line; an empty phrase leaves its column blank. `tail` goes on
     behind the head where there is room, else it has the next line; so many of its phrases as `aligned`
-    says are columns too. `clauses` have a line each. `alone` says that the run has no say in this, and
+    says are columns too. `clauses` have a line each. `alone` says that the block has no say in this, and
     that the tail is the head's own sentence going on.
     """
 
@@ -110,17 +110,19 @@ def shape_with(shape: Shape, comments: Sequence[Comment]) -> Shape:
     return replace(shape, head=tuple(new[:head]), tail=tuple(new[head:tail]), clauses=tuple(new[tail:]))
 
 
-def run_lines(run: Sequence[Shape]) -> list[list[str]]:
-    """The lines of each statement of a run."""
-    heads = _widths([shape.head for shape in run])
-    tails = _widths([shape.tail[: shape.aligned] for shape in run])
-    rows = [(*_head(shape, heads), *_tail(shape, tails)) for shape in run]
-    flat = [_fits(row) and not _parted(row) for row in rows]
-    together = all(_fits(row) for shape, row in zip(run, rows, strict=True) if shape.tail and not shape.alone)
-    return [
-        list(_statement(shape, row if fits and (together or shape.alone) else None, heads, tails))
-        for shape, row, fits in zip(run, rows, flat, strict=True)
-    ]
+def run_lines(run: Sequence[Sequence[Shape]]) -> Iterator[list[str]]:
+    """The lines of each statement of a run, which is given block by block."""
+    shapes = [shape for block in run for shape in block]
+    heads = _widths([shape.head for shape in shapes])
+    wide = _widths([shape.tail[: shape.aligned] for shape in shapes])
+    for block in run:
+        tails = _met(wide, block)
+        rows = [(*_head(shape, heads), *_tail(shape, tails)) for shape in block]
+        pairs = list(zip(block, rows, strict=True))
+        together = all(_fits(row) for shape, row in pairs if shape.tail and not shape.alone)
+        for shape, row in pairs:
+            flat = _fits(row) and not _parted(row) and (together or shape.alone)
+            yield list(_statement(shape, row if flat else None, heads, tails))
 
 
 def _statement(shape: Shape, row: Phrase | None, heads: list[int], tails: list[int]) -> Iterator[str]:
@@ -150,6 +152,14 @@ def _widths(rows: Sequence[tuple[Phrase, ...]]) -> list[int]:
     count = max((len(row) for row in rows), default=0)
     cells = [[len(text_of(row[i])) for row in rows if i < len(row)] for i in range(count)]
     return [max((width for width in column if width <= MAX_COLUMN), default=0) for column in cells]
+
+
+def _met(widths: list[int], block: Sequence[Shape]) -> list[int]:
+    """The widths of columns, but 0 where nobody of a block has anything in one."""
+    return [
+        width if any(shape.tail[number : number + 1] not in ((), ((),)) for shape in block) else 0
+        for number, width in enumerate(widths)
+    ]
 
 
 def _columns(cells: tuple[Phrase, ...], widths: list[int], first_gap: int = 2) -> Phrase:

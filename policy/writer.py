@@ -42,8 +42,11 @@ def policy_text(
     noted = zip(statements, remarks.notes, strict=True)
     for _, run in groupby(noted, key=lambda pair: type(pair[0])):
         members = list(run)
-        shapes = [shape_with(shape_of(statement), notes.inside) for statement, notes in members]
-        for (_, notes), written in zip(members, run_lines(shapes), strict=True):
+        blocks: list[list[Shape]] = [[]]
+        for statement, notes in members:
+            blocks += [[]] if "" in notes.above else []
+            blocks[-1].append(shape_with(shape_of(statement), notes.inside))
+        for (_, notes), written in zip(members, run_lines(blocks), strict=True):
             lines += (*notes.above, *written)
     return finished([*lines, *remarks.below])
 

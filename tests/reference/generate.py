@@ -586,7 +586,7 @@ def random_moment(rng: random.Random, policy: Policy) -> datetime:
     minutes = [0, *rng.sample(MINUTES, 2)]
     for window in policy.windows.values():
         minutes += [minute for span in window.spans for minute in (span.start_minute, span.end_minute)]
-    day = rng.choice(ZONES[policy.timezone] if maybe(rng, 0.4) else DAYS)
+    day = rng.choice(ZONES.get(policy.timezone, DAYS) if maybe(rng, 0.4) else DAYS)
     wall = datetime.combine(day, time()) + timedelta(minutes=rng.choice(minutes))
     wall += rng.choice(
         (timedelta(), timedelta(seconds=59), timedelta(seconds=-1), timedelta(microseconds=-1))

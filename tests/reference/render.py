@@ -380,8 +380,12 @@ def plainly(rows: Iterable[Row]) -> str:
     return "".join(" ".join(row).replace(" ,", ",") + "\n" for row in rows)
 
 
-def at_random(rng: random.Random, rows: Sequence[Row], comments: float = 0.0) -> Laid:
-    """Any white space between words, and comments at so many of the places where one may stand."""
+def at_random(rng: random.Random, rows: Sequence[Row], comments: float = 0.0, blanks: bool = True) -> Laid:
+    """
+    Any white space between words, and comments at so many of the places where one may stand.
+
+    Without `blanks` no blank line stands between two statements.
+    """
     text, owners = "", []
 
     def comment(owner: int) -> str:
@@ -407,7 +411,7 @@ def at_random(rng: random.Random, rows: Sequence[Row], comments: float = 0.0) ->
         text += (" " + comment(number)) if maybe(rng, comments) else "\n"
         while maybe(rng, comments / 2):
             text += "   " + comment(number)
-        text += rng.choice(("", "", "\n", "\n\n"))
+        text += rng.choice(("", "", "\n", "\n\n")) if blanks else ""
     return Laid(text, tuple(owners))
 
 
