@@ -112,8 +112,9 @@ def test_a_shell_trigger_is_refused_and_never_run(
     monkeypatch.chdir(tmp_path)
     rule = {"name": "deploy", "trigger": command, "preferred_tier": "powerful"}
     text = json.dumps({"timeRules": [rule]})
-    (finding,) = found_in(text)
+    *hidden, finding = found_in(text)
 
+    assert ["P103"] * command.count("\u2028") == [found.code for found in hidden]
     assert "P122" == finding.code
     assert finding.help is not None
     assert 'rule deploy when branch is "main" use tier powerful' in finding.help
