@@ -125,8 +125,12 @@ def instead(found: str, expected: AbstractSet[str], before: str) -> str | None:
         return "alternatives start with `or when`; the items of a list are separated by commas"
     if before.startswith('"') and "when" in expected:
         return "a text holds no quote itself"
-    if found == "when":
+    if found == "when" and before == "escalate":
+        return "write `escalate to next tier when gate NAME fails`"
+    if found == "when" or (found == "or" and "rule" in expected):
         return "conditions stand before `use`"
+    if found == "use" and "rule" in expected:
+        return "a rule has a name: `rule NAME when … use …`"
     if found in ("use", "and", "or") and expected >= {"is", "starts"}:
         return f"write `{before} is yes`, or `{before} is VALUE`"
     if before == "on" and "timeout" in expected:

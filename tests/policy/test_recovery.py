@@ -67,6 +67,24 @@ def test_each_mistake_is_told_on_its_line(path: Path) -> None:
         assert words in message
 
 
+@pytest.mark.parametrize(
+    ("name", "help"),
+    [
+        ("rule_without_name", "a rule has a name: `rule NAME when … use …`"),
+        ("escalate_backwards", "write `escalate to next tier when gate NAME fails`"),
+        ("alternative_after_use", "conditions stand before `use`"),
+        ("clauses_in_wrong_order", "conditions stand before `use`"),
+    ],
+)
+def test_words_in_another_order_are_put_right(name: str, help: str) -> None:
+    """
+    Who knows the words and not their order is told how the statement reads.
+    """
+    text = next(path for path in CASES if path.stem == name).read_text(encoding="utf-8")
+
+    assert [help] == [d.help for d in check(text).report.diagnostics]
+
+
 # --- one mistake in each kind of statement
 
 BROKEN = {
