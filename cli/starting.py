@@ -7,8 +7,16 @@ from dataclasses import dataclass
 from datetime import date
 
 from ..policy.check import Checked
+from ..policy.written import converted, formatted, read_written
 from ..router import Engine, validate_text
 from ..schemas.request import Request
+from ..schemas.text import Source
+
+DSL, YAML = "policyctl.policy", "policyctl.yaml"
+"""What a policy is called that is found from here upward."""
+
+SCHEMA_FILE = "policy.schema.json"
+"""What the first line of a policy in YAML calls the schema beside it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +68,8 @@ baseline {best}
 estimate 2000 in, 1000 out
 
 # Who can answer. The first word of an id says who serves it. What a model costs
-# and can do comes from the price catalogue (`policyctl prices`); for a price of
-# your own write `costs $1.00 in, $5.00 out` behind its id.
+# and can do comes from the price catalogue (`policyctl prices`), unless it has
+# clauses of its own, such as `costs` and `can`.
 {models}
 
 # A request's complexity, from 0 to 10, gives its tier. There the cheapest model
@@ -96,20 +104,22 @@ end
 """
 
 
-def first_policy(providers: Sequence[str], today: date) -> tuple[str, Checked]:
+def first_policy(providers: Sequence[str], today: date, *, in_yaml: bool = False) -> tuple[str, Checked]:
     """
-    A policy for the models of some providers, and what `validate` says of it.
+    A policy for the models of some providers, laid out as `fmt` does, and what `validate` says of it.
 
     Its examples hold by the price catalogue that counts here: what they give is what the policy decides.
     """
     draft = _text(providers, ())
-    checked = validate_text(draft, "policyctl.policy", today)
+    checked = validate_text(draft, DSL, today)
     if checked.policy is None:
         return draft, checked
     engine = Engine(checked)
     answers = {asked: engine.decide(request).chain[0] for asked, request in EXAMPLES.items()}
-    text = _text(providers, [f"example {asked} gives {model}" for asked, model in answers.items()])
-    return text, validate_text(text, "policyctl.policy", today)
+    plain = _text(providers, [f"example {asked} gives {model}" for asked, model in answers.items()])
+    written = read_written(Source(DSL, plain))
+    text = converted(written, to_yaml=True) if in_yaml else formatted(written)
+    return text, validate_text(text, YAML if in_yaml else DSL, today)
 
 
 def _text(providers: Sequence[str], examples: Sequence[str]) -> str:

@@ -9,6 +9,7 @@ from shlex import quote
 
 import click
 
+from ...policy.files import read_bytes
 from ...policy.names import did_you_mean, listed
 from ...policy.words import listed_count
 from ...providers.catalogue import key_names_for
@@ -18,8 +19,9 @@ from .. import completing, config
 from ..options import color_option
 from ..output import dim, named, note, out, safe, strong
 from ..problems import Impossible, tell_prices
-from ..starting import PROVIDERS, first_policy
+from ..starting import DSL, PROVIDERS, SCHEMA_FILE, YAML, first_policy
 from ..writing import make_folder, write_new
+from .schema import schema_text
 
 
 def _chosen(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[str, ...] | None:
@@ -42,8 +44,11 @@ def _chosen(ctx: click.Context, param: click.Parameter, value: str | None) -> tu
     callback=_chosen,
     help=f"Whose models to take: {', '.join(PROVIDERS)}. Default: those whose key is set, else all.",
 )
+@click.option(
+    "--yaml", "in_yaml", is_flag=True, help="Write it in YAML, with a schema for editors beside it."
+)
 @color_option
-def command(folder: str, providers: tuple[str, ...] | None) -> None:
+def command(folder: str, providers: tuple[str, ...] | None, in_yaml: bool) -> None:
     """
     Write a small policy to start from.
 
@@ -54,14 +59,17 @@ def command(folder: str, providers: tuple[str, ...] | None) -> None:
     _refuse_second(place)
     tell_prices()
     with_key = () if providers else _with_key(place)
-    text, checked = first_policy(providers or with_key or tuple(PROVIDERS), date.today())
+    chosen = providers or with_key or tuple(PROVIDERS)
+    text, checked = first_policy(chosen, date.today(), in_yaml=in_yaml)
     if checked.policy is None:
         raise Impossible(
             f"the price catalogue doesn't fit: {checked.report.diagnostics[0].message}",
             "policyctl prices says which one counts here",
         )
     make_folder(place)
-    file = place / "policyctl.policy"
+    if in_yaml:
+        _write_schema(place / SCHEMA_FILE)
+    file = place / (YAML if in_yaml else DSL)
     write_new(file, text.encode())
     out(f"wrote {named(safe(str(file)))}")
     if 0 < len(with_key) < len(PROVIDERS):
@@ -80,6 +88,18 @@ def _refuse_second(place: Path) -> None:
             raise Impossible(
                 f"there is a policy already: {path}", "policyctl init FOLDER writes one elsewhere"
             )
+
+
+def _write_schema(file: Path) -> None:
+    """The schema that the first line of a YAML policy names, so that editors need no network for it."""
+    schema = schema_text("policy").encode()
+    if read_bytes(file) == schema:
+        return
+    if os.path.lexists(file):
+        help = f"policyctl schema -o {quote(str(file))} writes that of this version"
+        raise Impossible(f"{file} is there already, and is another schema", help)
+    write_new(file, schema)
+    out(f"wrote {named(safe(str(file)))}")
 
 
 def _with_key(place: Path) -> tuple[str, ...]:

@@ -9,11 +9,16 @@ from itertools import combinations
 from pathlib import Path
 
 import pytest
+from jsonschema import Draft202012Validator
+from ruamel.yaml import YAML
 from syrupy.assertion import SnapshotAssertion
 
 from policyctl.cli.starting import PROVIDERS, first_policy
+from policyctl.policy.files import published_schema
+from policyctl.policy.written import formatted, read_written
 from policyctl.providers.catalogue import load_catalogue, look_up, snapshot
 from policyctl.router import Engine
+from policyctl.schemas.text import Source
 
 from .command import Ran, call
 
@@ -76,13 +81,35 @@ def test_a_policy_is_right_at_once(providers: tuple[str, ...]) -> None:
         assert () == checked.report.diagnostics
     engine = Engine(checked)
 
+    written = read_written(Source("policyctl.policy", text))
+
     assert text.endswith("\n\nend\n")
+    assert text == formatted(written)
     assert 3 * len(providers) == len(engine.policy.models)
     for complexity in range(11):
         for branch in ("", "main"):
             for spent in (0, 76, 91):
                 chain = engine.decide(complexity=complexity, branch=branch, spend={"monthly": spent}).chain
                 assert len(chain) >= (1 if spent == 91 else 2)
+
+
+@pytest.mark.parametrize("providers", CHOICES, ids=",".join)
+def test_the_same_in_yaml(providers: tuple[str, ...]) -> None:
+    """
+    In YAML it is the same policy, without a finding, laid out as `fmt` does, and an editor that knows the
+    schema finds nothing either.
+    """
+    (_, one), (text, other) = first_policy(providers, DAY), first_policy(providers, DAY, in_yaml=True)
+    document = YAML(typ="safe", pure=True).load(text)
+
+    assert () == other.report.diagnostics
+    assert one.policy is not None
+    assert other.policy is not None
+    assert one.policy.policy.digest == other.policy.policy.digest
+    assert text == formatted(read_written(Source("policyctl.yaml", text)))
+    assert [] == [
+        error.message for error in Draft202012Validator(published_schema("policy")).iter_errors(document)
+    ]
 
 
 def test_other_prices_are_no_finding() -> None:
@@ -112,6 +139,39 @@ def test_the_page_and_the_policy(here: Path, snapshot: SnapshotAssertion) -> Non
     assert ["policyctl.policy"] == files(here)
 
 
+def test_yaml_comes_with_its_schema(here: Path, snapshot: SnapshotAssertion) -> None:
+    """
+    With --yaml the first line names the schema, which is written beside it, so that it resolves offline.
+    """
+    ran = init(here, "--yaml")
+    text = (here / "policyctl.yaml").read_text(encoding="utf-8")
+
+    assert (0, "") == (ran.code, ran.err)
+    assert snapshot == ran.out
+    assert text.startswith("# yaml-language-server: $schema=policy.schema.json\n")
+    assert ["policy.schema.json", "policyctl.yaml"] == files(here)
+    assert published_schema("policy") == json.loads((here / "policy.schema.json").read_text(encoding="utf-8"))
+    assert 0 == call("validate", "--fail-on", "warning", "--at", DAY.isoformat(), at=here).code
+
+
+def test_a_schema_that_is_there_stays(here: Path) -> None:
+    """
+    The same schema is left as it is; over another one nothing is written at all.
+    """
+    call("schema", "-o", "policy.schema.json", at=here)
+    same = init(here, "--yaml")
+    (here / "policyctl.yaml").unlink()
+    (here / "policy.schema.json").write_text("{}", encoding="utf-8")
+    other = init(here, "--yaml")
+
+    assert (0, 1) == (same.code, same.out.count("wrote "))
+    assert (2, "", ["policy.schema.json"]) == (other.code, other.out, files(here))
+    assert other.err == (
+        "error: policy.schema.json is there already, and is another schema\n"
+        "  help: policyctl schema -o policy.schema.json writes that of this version\n"
+    )
+
+
 def test_what_comes_next_works(here: Path) -> None:
     """
     Each command that is named works at once, where what it reads is there; and there are no warnings.
@@ -139,13 +199,14 @@ def test_a_folder_is_made(here: Path) -> None:
     assert "\n  cd 'new/my project'\n" in ran.out
 
 
+@pytest.mark.parametrize("words", [(), ("--yaml",)])
 @pytest.mark.parametrize("name", ["policyctl.policy", "policyctl.yaml", "policyctl.yml", "team.policy"])
-def test_a_second_policy_is_refused(here: Path, name: str) -> None:
+def test_a_second_policy_is_refused(here: Path, name: str, words: tuple[str, ...]) -> None:
     """
     Where a policy is already nothing is written, since one would hide the other.
     """
     (here / name).write_text("kept", encoding="utf-8")
-    ran = init(here)
+    ran = init(here, *words)
 
     assert (2, "") == (ran.code, ran.out)
     assert f"error: there is a policy already: {name}\n" in ran.err
