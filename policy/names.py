@@ -90,12 +90,14 @@ def is_slip(name: str, near: str, candidates: Iterable[str], *, shortest: int = 
     """
     Whether a name can only be a slip of the pen for `near`, the closest of the candidates.
 
-    But for capitals there is one slip, or two in a name of eight letters or more, and every other candidate
-    is at least `gap` slips farther away. A part with figures is never a slip: `gpt-4` isn't `gpt-4o`.
+    But for capitals there is one slip, in a name of at least `shortest` letters, and every other candidate is
+    at least `gap` slips farther away. Where a name starts (`untrusted` isn't `trusted`) and in its parts with
+    figures (`gpt-4` isn't `gpt-4o`) nothing is a slip.
     """
     slips = _slips(name.lower(), near.lower())
-    most = 0 if len(name) < shortest else 1 if len(name) < 8 else 2
-    if slips > most or _FIGURES.findall(name.lower()) != _FIGURES.findall(near.lower()):
+    same = name[:1].lower() == near[:1].lower()
+    same = same and _FIGURES.findall(name.lower()) == _FIGURES.findall(near.lower())
+    if not same or slips > (len(name) >= shortest):
         return False
     others = (c for c in set(candidates) if c != near and abs(len(c) - len(name)) < slips + gap)
     return all(_slips(name.lower(), other.lower()) >= slips + gap for other in others)

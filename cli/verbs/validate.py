@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from ...policy.check import Checked
-from ...policy.files import MAX_FILE_BYTES
+from ...policy.files import MAX_FILE_BYTES, real_path
 from ...policy.words import listed_count
 from ...router import validate, validate_text
 from ...schemas.diagnostics import Report, Severity
@@ -175,7 +175,7 @@ def _tell(text: str, output_file: Path | None, report: Report, say: Callable[[st
         if text:
             say(text)
         return
-    if any(output_file.resolve() == Path(source.name).resolve() for source in report.sources):
+    if any(real_path(output_file) == real_path(Path(source.name)) for source in report.sources):
         raise click.UsageError(f"{output_file} is a file of the policy itself")
     plain = click.unstyle(text)
     rewrite(output_file, (plain + "\n" if plain else "").encode("utf-8", "replace"))
