@@ -100,7 +100,7 @@ def test_its_twin_is_equal(home: Path) -> None:
     Where the policy is there in YAML too, both give the same policy.
     """
     twin = policy_of(home).with_suffix(".yaml")
-    if twin.exists():
+    if home.name in ("claude-loop", "today") or twin.exists():
         assert engine_of(home).policy.digest == Engine.load(twin).policy.digest
 
 
