@@ -12,13 +12,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .ledger.ledger import Ledger as Ledger
     from .router import Engine as Engine
     from .router import validate as validate
     from .schemas.decision import Decision as Decision
+    from .schemas.errors import LedgerError as LedgerError
     from .schemas.errors import PolicyctlError as PolicyctlError
     from .schemas.errors import PolicyError as PolicyError
     from .schemas.errors import RequestError as RequestError
     from .schemas.errors import StoryError as StoryError
+    from .schemas.ledger import Attempt as Attempt
+    from .schemas.ledger import Denied as Denied
+    from .schemas.ledger import Hold as Hold
+    from .schemas.ledger import Usage as Usage
     from .schemas.request import Request as Request
     from .schemas.request import Spend as Spend
 
@@ -27,6 +33,12 @@ __version__ = "0.1.0"
 # Names are imported when they are first used, so that importing the package costs nothing.
 _HOMES = {
     "Engine": "router",
+    "Ledger": "ledger.ledger",
+    "LedgerError": "schemas.errors",
+    "Attempt": "schemas.ledger",
+    "Denied": "schemas.ledger",
+    "Hold": "schemas.ledger",
+    "Usage": "schemas.ledger",
     "validate": "router",
     "Decision": "schemas.decision",
     "PolicyctlError": "schemas.errors",

@@ -13,6 +13,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from .engine.compile import compile_policy
 from .engine.decide import decide, observe
@@ -32,6 +33,7 @@ from .schemas.catalogue import Catalogue, Price, Prices
 from .schemas.decision import Decision, Explanation
 from .schemas.diagnostics import Report
 from .schemas.errors import PolicyError, Problem, RequestError
+from .schemas.ledger import Attempt
 from .schemas.policy import CAPABILITIES, NANO, Budget, CheckedPolicy, Policy
 from .schemas.request import Failure, Request, Spend, State
 from .schemas.text import Source
@@ -165,6 +167,29 @@ class Engine:
     def with_budgets(self, budgets: Mapping[str, Budget]) -> Engine:
         """The same policy with other budgets: as the environment or a person changed them."""
         return Engine(Checked(self.report, CheckedPolicy(replace(self.policy, budgets=budgets))))
+
+    def attempt(self, key: str, model: str, **about: Any) -> Attempt:
+        """
+        A call of a model of this policy, for the ledger: with its provider, prices and tier.
+
+        Args:
+            key: names the call for good, as in `request:step:attempt`.
+            model: its key, alias or short name.
+            about: other fields of Attempt.
+
+        Raises:
+            RequestError: the policy has no such model.
+        """
+        found = self.policy.models[next(iter(self._keys("model", (model,))))]
+        rank = self.table.rank.get(found.key)
+        known = {
+            "provider": found.provider,
+            "price_in_nusd_per_mtok": found.price_in_nusd_per_mtok,
+            "price_out_nusd_per_mtok": found.price_out_nusd_per_mtok,
+            "model_tier": None if rank is None else self.policy.tiers[rank].name,
+            "policy_digest": self.policy.digest,
+        }
+        return Attempt(key=key, model=found.key, **{**known, **about})
 
     def without_rules(self) -> DecisionTable:
         """The table of this policy without its rules, hard limits and domains: what tiers alone give."""

@@ -21,7 +21,7 @@ VERBS = {
     "test": "Run a policy's tests; say what they cover and would notice.",
     "plan": "Plan a PRD: each story's model and cost, the sums, and what they do to the budgets.",
     "budget": "Show what the budgets have spent, and raise, pause or resume them.",
-    "ledger": "Make and check the ledger, which has what was spent.",
+    "ledger": "Make, check, fill and empty the ledger, which has what was spent.",
     "list": "List the models of a policy.",
     "fallback-chain": "Show what is tried after a model fails.",
     "table": "Show a policy as a table: who serves which complexity and capability.",

@@ -213,10 +213,10 @@ class Book:
     ) -> bool:
         """Write down a call that is over; False: a call of this key is there already."""
         charged = Charge(cost_nusd, None)
-        row = recorded_row(attempt, usage, charged, min(when_ms, now_ms), logged=True)
+        body = digest_of(attempt, cost_nusd)
+        row = recorded_row(attempt, usage, charged, min(when_ms, now_ms), body)
         if not tx.run(INSERT, *row):
-            known = get(tx, attempt.key)
-            if known.body != digest_of(attempt, cost_nusd):
+            if get(tx, attempt.key).body != body:
                 raise misuse(f"the key `{attempt.key}` was used for another call")
             return False
         count(tx, attempt, min(when_ms, now_ms), spent=cost_nusd)
@@ -322,15 +322,32 @@ def new_row(
 
 
 def recorded_row(
-    attempt: Attempt, usage: Usage, charged: Charge, when_ms: int, *, logged: bool
+    attempt: Attempt, usage: Usage, charged: Charge, when_ms: int, body: str
 ) -> tuple[Value, ...]:
     """The row of a call that is over: as if its hold had been what it cost."""
     own, cost = _own_values(attempt), charged.cost_nusd
-    body = digest_of(attempt, cost)
     state = HoldState.UNKNOWN if charged.flag is Flag.UNKNOWN else HoldState.COMMITTED
     flag = charged.flag and charged.flag.value
-    stands: list[Value] = [state.value, cost, cost, flag, when_ms, 1, int(logged), body]
+    stands: list[Value] = [state.value, cost, cost, flag, when_ms, 1, 1, body]
     return (*own, *stands, "", when_ms, when_ms, *used_values(usage))
+
+
+def lines_after(tx: Tx, ms: int, key: str, limit: int) -> list[tuple[Stored, Usage, int]]:
+    """
+    The calls that have a line in the log, with what they used and when they were settled.
+
+    They come in the order of their reservation, after the one of this moment and key.
+    """
+    sql = (
+        f"SELECT {', '.join((*_OWN, *_STATE, *_USED))}, settled_ms FROM attempts WHERE logged = 1"  # noqa: S608
+        " AND reserved_ms >= ? AND (reserved_ms > ? OR key > ?) ORDER BY reserved_ms, key LIMIT ?"
+    )
+    found, start = [], len(_OWN) + len(_STATE)
+    for row in tx.rows(sql, ms, ms, key, limit):
+        used = dict(zip(_USED, row[start:-1], strict=True))
+        used["success"] = bool(used["success"])
+        found.append((_stored(row[:start]), Usage(**used), row[-1]))
+    return found
 
 
 def find(tx: Tx, key: str) -> Stored | None:

@@ -119,10 +119,11 @@ def _wrong_log(ledger: Ledger, tx: Tx) -> Iterator[Problem]:
         return
     if outbox.problem is not None:
         yield Problem("log", outbox.problem, "its lines wait in the ledger until it can be")
-    made = number_of(tx, f"lines of {outbox.name}") or 0
+    rebuilt = number_of(tx, f"rebuilt at {outbox.name}") or 0
+    made = (number_of(tx, f"lines of {outbox.name}") or 0) - rebuilt
     waiting = tx.rows("SELECT count(*) FROM outbox WHERE log = ?", outbox.name)[0][0]
     there = _line_numbers(outbox.path, outbox.ledger_id)
-    missing = made - len(there) - waiting
+    missing = made - sum(number > rebuilt for number in there) - waiting
     if missing > 0:
         text = f"{outbox.path} lacks {listed_count(missing, 'line')} of this ledger"
         yield Problem("log", text, "policyctl ledger export --rebuild writes it anew")

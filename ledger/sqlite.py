@@ -124,6 +124,7 @@ class SqliteBackend:
             "synchronous = FULL",
             "wal_autocheckpoint = 0",
             "temp_store = MEMORY",
+            "cache_size = -16000",
             "trusted_schema = OFF",
         ):
             db.execute(f"PRAGMA {pragma}")
@@ -199,6 +200,11 @@ class SqliteBackend:
     def damage(self) -> list[str]:
         """What SQLite itself finds wrong with the file."""
         return [text for (text,) in self.rows("PRAGMA integrity_check(20)") if text != "ok"]
+
+    def reclaim(self) -> None:
+        """Write the file anew without its holes."""
+        self.run("VACUUM")
+        self.rows("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def forget(self) -> None:
         """In a child process: leave the parent's connection alone, and its lock to it."""

@@ -53,6 +53,9 @@ class Backend(Tx, Protocol):
     def damage(self) -> list[str]:
         """What the database itself finds wrong with its files."""
 
+    def reclaim(self) -> None:
+        """Give room that isn't used back to the disk; outside a transaction."""
+
     def forget(self) -> None:
         """Let go of what a fork must not share with its parent; the next `enter` opens anew."""
 

@@ -22,7 +22,7 @@ from .places import open_log
 from .windows import moment
 
 LONGEST_LINE = 64 * 1024
-"""A line that is longer is read in pieces, none of which is one."""
+"""No line of a usage log is longer."""
 
 _TAIL = 64 * 1024
 _FARTHEST = 64 * 1024 * 1024
@@ -31,10 +31,17 @@ _LONGEST_MARK = 80
 
 
 def line_of(
-    attempt: Attempt, used: Usage, nusd: int, flag: Flag | None, when_ms: int, line_id: str, *, adjusts: bool
+    attempt: Attempt,
+    used: Usage,
+    nusd: int,
+    flag: Flag | None,
+    when_ms: int,
+    line_id: str | None,
+    *,
+    adjusts: bool = False,
 ) -> str:
     """
-    The line of an attempt.
+    The line of an attempt; `line_id` None: it isn't one of those that the ledger's own log is checked by.
 
     Words that people count lines by, `fallback` and `escalated to`, stand only where they hold.
     """
@@ -68,7 +75,9 @@ def line_of(
         "cache_write_tokens": used.cache_write_tokens,
     }
     line |= {name: value for name, value in sometimes.items() if value}
-    line |= {"attempt": attempt.attempt, "attempt_id": attempt.key, "line_id": line_id}
+    line |= {"attempt": attempt.attempt, "attempt_id": attempt.key}
+    if line_id is not None:
+        line["line_id"] = line_id
     return json.dumps(line)
 
 
@@ -152,17 +161,21 @@ def _locked(path: Path) -> Iterator[int]:
         os.close(file)
 
 
-def read_lines(path: Path) -> Iterator[tuple[int, dict[str, object] | None]]:
+def read_lines(path: Path) -> Iterator[tuple[int, dict[str, object] | None, bytes]]:
     """
-    The lines of a log with their numbers; None for one that is no object of JSON.
+    The lines of a log: their numbers, what they hold, and as they stand; None for no object of JSON.
 
     Raises:
         OSError: the file can't be read.
     """
     with path.open("rb") as file:
         for number, line in enumerate(iter(lambda: file.readline(LONGEST_LINE), b""), 1):
-            if line.strip():
-                yield number, _object(line)
+            if len(line) == LONGEST_LINE and not line.endswith(b"\n"):
+                while not (rest := file.readline(LONGEST_LINE)).endswith(b"\n") and rest:
+                    pass
+                yield number, None, line
+            elif line.strip():
+                yield number, _object(line), line
 
 
 def _object(line: bytes) -> dict[str, object] | None:

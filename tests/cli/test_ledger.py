@@ -272,3 +272,63 @@ def test_the_monthly_limit_of_the_environment(till: Path, shop: Path) -> None:
     assert (
         "no budgets: the policy has none, and MONTHLY_COST_BUDGET isn't set\n" in call("budget", at=till).out
     )
+
+
+# --- in and out ---------------------------------------------------------------------------------------------
+
+
+def test_record_counts_a_call_once(till: Path) -> None:
+    """
+    `ledger record` prices a call by the policy, under any name of the model, and counts it once a key.
+    """
+    words = "ledger record --model small --input-tokens 1M --output-tokens 500k --story US-1 --id x".split()
+    first, again = (call(*words, at=till) for _ in range(2))
+    unpriced = call("ledger", "record", "--model", "small", "--input-tokens", "5", at=till)
+    unknown = call("ledger", "record", "--model", "smal", "--cost", "1", at=till)
+
+    assert ("ok  x is counted\n", "ok  x was counted before\n") == (first.out, again.out)
+    assert [1_500_000_000, 0, 1_500_000_000] == [
+        b["spent_nusd"] for b in budgets(till, "--story", "US-1").values()
+    ]
+    assert (2, 2) == (unpriced.code, unknown.code)
+    assert "neither a cost nor a price is known for `small`" in unpriced.err
+    assert "unknown model `smal`\n  help: did you mean `small`?" in unknown.err
+
+
+def test_import_tells_what_it_left_out(till: Path) -> None:
+    """
+    `ledger import` counts, warns of what it left out with the line's number, and knows a log again.
+    """
+    line = '{"timestamp": "2026-01-05T10:00:00Z", "model": "small", "cost_usd": 0.5}\n'
+    (till / "old.jsonl").write_text(line + '{"torn": \n' + line.replace("0.5", "-1"), encoding="utf-8")
+    first = call("ledger", "import", "old.jsonl", at=till)
+    again = valid("ledger-import", call("ledger", "import", "old.jsonl", "--json", at=till))
+    none = call("ledger", "import", "none.jsonl", at=till)
+
+    assert (0, "ok  old.jsonl: 3 lines, 1 new, $0.5000, 2 left out\n") == (first.code, first.out)
+    assert "warning: old.jsonl: line 2 is left out: it is no object of JSON" in first.err
+    assert "line 3 is left out: `cost_usd` can't be -1" in first.err
+    assert (0, 1, 2) == tuple(again["files"][0][key] for key in ("new", "known", "skipped"))
+    assert (2, True) == (none.code, "none.jsonl can't be read: No such file or directory" in none.err)
+
+
+def test_export_and_compact(till: Path) -> None:
+    """
+    `ledger export` writes lines to standard output, a new file or in place of the log; `compact` makes room.
+    """
+    spend(till, 0.25)
+    log = till / ".claude-loop" / "logs" / "provider_usage.jsonl"
+    log.write_text("spoilt\n")
+    shown = call("ledger", "export", at=till)
+    filed, again = (call("ledger", "export", "x.jsonl", at=till) for _ in range(2))
+    rebuilt = call("ledger", "export", "--rebuild", at=till)
+    compact = call("ledger", "compact", "--before", "2020-01-01", at=till)
+    odd = call("ledger", "compact", "--before", "long ago", at=till)
+
+    assert 0.25 == json.loads(shown.out)["cost_usd"] == json.loads((till / "x.jsonl").read_text())["cost_usd"]
+    assert ("ok  x.jsonl: 1 line\n", 2) == (filed.out, again.code)
+    assert "ok  .claude-loop/logs/provider_usage.jsonl: 1 line\n" == rebuilt.out
+    assert 0.25 == json.loads(log.read_text())["cost_usd"]
+    assert "ok  .claude-loop/policyctl.db is compact, without 0 calls from before 2020-01-01\n" == compact.out
+    assert (2, True) == (odd.code, "that is no day; write 2026-01-05" in odd.err)
+    assert 0 == call("ledger", "check", at=till).code

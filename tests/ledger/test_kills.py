@@ -65,7 +65,7 @@ def test_nothing_that_was_billed_is_missing(world: World, seed: int) -> None:
     assert health.unknown <= 2 * 3 * KILLS  # each victim had at most a call a thread
     assert (0, 0) == (health.open_holds, health.waiting_lines)
 
-    lines = [line for _, line in read_lines(world.log) if line is not None]
+    lines = [line for _, line, _ in read_lines(world.log) if line is not None]
     counted = Counter(str(line["attempt_id"]) for line in lines)
     assert {1} == set(counted.values())
     committed = {key for key, row in rows.items() if row and row.state is HoldState.COMMITTED}
