@@ -118,8 +118,8 @@ hooks: $(STAMPS)/requirements ## try the pre-commit hooks on the example (needs 
 
 soak: $(STAMPS)/wheel ## the property tests ten times as long, and the ledger at full size
 	@POLICYCTL_SOAK=1 $(BIN)/pytest -q -p no:benchmark tests/ledger
-	@POLICYCTL_PAIRS=1000000 $(BIN)/pytest -q -n auto -p no:benchmark tests/property tests/policy/test_hostile.py \
-	    tests/policy/test_fixes.py tests/policy/test_surfaces.py tests/engine
+	@POLICYCTL_PAIRS=1000000 POLICYCTL_PROOFS=20000 $(BIN)/pytest -q -n auto -p no:benchmark tests/property \
+	    tests/policy/test_hostile.py tests/policy/test_fixes.py tests/policy/test_surfaces.py tests/engine
 
 # --- upkeep --------------------------------------------------------------------------------------------
 

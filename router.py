@@ -23,7 +23,7 @@ from .engine.flips import Flip, flips
 from .engine.situation import Situation
 from .engine.table import DecisionTable
 from .engine.windows import next_change
-from .policy.check import Checked, check_files, check_text
+from .policy.check import Checked, check_files, check_text, in_order
 from .policy.freshness import outdated
 from .policy.ignores import without_ignored
 from .policy.names import did_you_mean
@@ -109,14 +109,18 @@ def _heard(checked: Checked) -> Checked:
 
 
 def _used(checked: Checked, files: tuple[str, ...], today: date | None) -> Checked:
-    """What is found by using a policy that has no errors: its examples, its models in today's market."""
+    """What using a policy that has no errors shows: its examples, proofs, its models in today's market."""
     if checked.policy is None:
         return checked
+    from .engine.analysis.findings import analyse  # deciding doesn't need it
+
+    table = compile_policy(checked.policy)
     # Bounded: a policy of nothing but failing examples is told by its first ones.
-    failing = tuple(islice(failing_examples(compile_policy(checked.policy), files), MOST_FAILING))
+    failing = islice(failing_examples(table, files), MOST_FAILING)
     stale = islice(outdated(checked.policy.policy, price_book(), today or date.today()), MOST_OUTDATED)
-    report = Report(checked.report.sources, (*checked.report.diagnostics, *failing, *stale))
-    return Checked(report, checked.policy)
+    sources = checked.report.sources
+    found = in_order(sources, (*checked.report.diagnostics, *failing, *analyse(table, files), *stale))
+    return Checked(Report(sources, found), checked.policy)
 
 
 class Engine:

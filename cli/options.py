@@ -17,7 +17,7 @@ from ..engine.reading import AMOUNTS, input_value, moment, spent_nusd
 from ..policy.names import closest, did_you_mean
 from ..router import Engine
 from ..schemas.errors import PolicyctlError, Problem, RequestError
-from ..schemas.policy import CAPABILITIES, Fact, FactKind
+from ..schemas.policy import CAPABILITIES, Fact, FactKind, FailureKind
 from ..schemas.request import Failure, Request, Spend, State
 from ..schemas.story import Prd, Story
 from . import completing, config
@@ -115,6 +115,12 @@ def _request_options() -> list[Callable[[F], F]]:
         click.option("--domain", metavar="NAME", shell_complete=completing.domains, help="The kind of work."),
         shared["tier"],
         click.option(
+            "--story-tier",
+            metavar="NAME",
+            shell_complete=completing.tiers,
+            help="The tier that a story would ask for.",
+        ),
+        click.option(
             "--preferred",
             metavar="MODEL",
             shell_complete=completing.models,
@@ -132,11 +138,12 @@ def _request_options() -> list[Callable[[F], F]]:
         shared["down"],
         click.option(
             "--gate",
-            "gates",
+            "--failed",
+            "failures",
             multiple=True,
-            metavar="NAME=failed",
+            metavar="NAME=failed|KIND",
             shell_complete=completing.gates,
-            help="A gate that failed, in order; NAME=failed:TIER says where.",
+            help="What failed, in order: --gate tests=failed, --failed timeout; with :TIER behind, where.",
         ),
         shared["available"],
     ]
@@ -168,7 +175,7 @@ def _shared_options() -> dict[str, Callable[[F], F]]:
             multiple=True,
             metavar="BUDGET=AMOUNT",
             shell_complete=completing.budgets,
-            help="What a budget has spent: 80% or 400 (USD).",
+            help="What a budget has spent: 80% or 400 (USD); 80%+5% with what is held.",
         ),
         "down": click.option(
             "--down",
@@ -307,7 +314,7 @@ def _check_gates(engine: Engine, request: Request) -> None:
     """A gate that no `escalate` names changes nothing: a person who types one means another."""
     gates = {f"gate {e.gate}" for e in engine.policy.escalations if e.gate is not None}
     for failure in request.failures:
-        if failure.cause not in gates:
+        if failure.cause.startswith("gate ") and failure.cause not in gates:
             name = failure.cause.removeprefix("gate ")
             help = did_you_mean(failure.cause, gates) or "the policy escalates for no such gate"
             raise RequestError((Problem("gate", f"unknown gate `{name}`", help.replace("gate ", "", 1)),))
@@ -467,9 +474,8 @@ def _request(options: Mapping[str, Any], base: Request) -> Request:
         base,
         **said,
         requires=(base.requires | wanted) - unwanted,
-        # What a person says of the tier stands in place of the story's, even of one that doesn't exist.
-        story_tier=base.story_tier if options["tier"] is None else None,
-        failures=tuple(_failure(gate) for gate in options["gates"]),
+        story_tier=_story_tier(options, base),
+        failures=tuple(_failure(text) for text in options["failures"]),
     )
 
 
@@ -485,12 +491,24 @@ _PLAIN_OPTIONS = (
 )
 
 
+def _story_tier(options: Mapping[str, Any], base: Request) -> str | None:
+    """What a person says of the tier stands in place of the story's, even of one that doesn't exist."""
+    if options["tier"] is not None:
+        return None
+    said: str | None = options["story_tier"]
+    return base.story_tier if said is None else said
+
+
 def _failure(text: str) -> Failure:
+    """A gate, or a kind of failure."""
     name, equals, result = text.partition("=")
-    word, _, tier = result.partition(":")
-    if not equals or not name or word != "failed":
+    cause, _, tier = (result if equals else text).partition(":")
+    if equals and (not name or cause != "failed"):
         raise click.UsageError(f"--gate {text}: write NAME=failed, or NAME=failed:TIER")
-    return Failure(f"gate {name}", tier or None)
+    if not equals and cause not in tuple(FailureKind):
+        hint = did_you_mean(cause, FailureKind, else_list="the kinds are")
+        raise click.UsageError(f"--failed {text}: `{cause}` is no kind of failure; {hint}")
+    return Failure(f"gate {name}" if equals else cause, tier or None)
 
 
 # --- the state ----------------------------------------------------------------------------------------
@@ -526,10 +544,11 @@ def _spend(engine: Engine, text: str) -> tuple[str, Spend]:
     if name not in budgets:
         help = did_you_mean(name, budgets, else_list="the budgets are")
         raise RequestError((Problem("spend", f"unknown budget `{name}`", help),))
-    nusd = spent_nusd(amount, budgets[name])
-    if nusd is None:
+    spent, plus, held = amount.partition("+")
+    limits = [spent_nusd(part, budgets[name]) for part in ([spent, held] if plus else [spent])]
+    if None in limits:
         raise click.UsageError(f"--spend {text}: `{amount}` is no amount; write {AMOUNTS}")
-    return name, Spend(nusd)
+    return name, Spend(*(nusd for nusd in limits if nusd is not None))
 
 
 _WEEKDAY_TIME = re.compile(r"(?:([A-Za-z]{3})[a-z]*\s+)?(\d{1,2}):(\d{2})")

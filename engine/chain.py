@@ -37,7 +37,7 @@ class Routing:
 
 
 @dataclass(frozen=True, slots=True)
-class _Ceiling:
+class Ceiling:
     """The tier after level and escalation, and how far things may move from it."""
 
     tier: int
@@ -80,7 +80,7 @@ def route(
     layers = list(_level_layers(table, situation, standing))
     if standing is not None and standing.level.action is Action.PAUSE:
         return _paused(situation, standing, layers)
-    ceiling, tier_layers = _ceiling(table, facts, standing, rule)
+    ceiling, tier_layers = ceiling_of(table, facts, standing, rule)
     walk = _Walk(table, facts, situation, _forbidden(table, limits))
     if standing is not None and standing.level.action is Action.ONLY:
         tier = ceiling.tier
@@ -156,9 +156,9 @@ def _paused(situation: Situation, standing: Standing, layers: list[Layer]) -> Ro
 # --- tier -----------------------------------------------------------------------------------------
 
 
-def _ceiling(
+def ceiling_of(
     table: DecisionTable, facts: Facts, standing: Standing | None, rule: Rule | None
-) -> tuple[_Ceiling, list[Layer]]:
+) -> tuple[Ceiling, list[Layer]]:
     names = [tier.name for tier in table.policy.tiers]
     base, why = _base_tier(table, facts, rule)
     layers = [Layer("tier", f"{names[base]}: {why}")]
@@ -167,7 +167,7 @@ def _ceiling(
     tier = max(base - level.tiers, 0) if downgraded and level is not None else base
     if level is not None and level.action is Action.DOWNGRADE:
         layers.append(Layer("downgrade", _downgrade_words(names, base, tier, exempt=not downgraded)))
-    ceiling = _Ceiling(tier, base, downgraded, -1, no_way_up=False)
+    ceiling = Ceiling(tier, base, downgraded, -1, no_way_up=False)
     return _escalate(table, facts, ceiling, layers), layers
 
 
@@ -197,7 +197,7 @@ def _downgrade_words(names: list[str], base: int, tier: int, *, exempt: bool) ->
     return f"lowered from {names[base]} to {names[tier]}"
 
 
-def _escalate(table: DecisionTable, facts: Facts, start: _Ceiling, layers: list[Layer]) -> _Ceiling:
+def _escalate(table: DecisionTable, facts: Facts, start: Ceiling, layers: list[Layer]) -> Ceiling:
     names = [tier.name for tier in table.policy.tiers]
     tier, spent, no_way_up = start.tier, start.spent, False
     cap = start.base if start.downgraded else len(names) - 1
@@ -217,7 +217,7 @@ def _escalate(table: DecisionTable, facts: Facts, start: _Ceiling, layers: list[
             no_way_up = True
             text = f"{cause} failed in {names[failed]}: no way up"
         layers.append(Layer("escalation", text))
-    return _Ceiling(tier, start.base, start.downgraded, spent, no_way_up)
+    return Ceiling(tier, start.base, start.downgraded, spent, no_way_up)
 
 
 def _statement_for(table: DecisionTable, cause: str, failed: str) -> Escalation | None:
@@ -317,7 +317,7 @@ class _Walk:
         if self.facts.preferred is not None:
             self.head_can_serve = self.offer(self.facts.preferred, "--preferred", "a person asked for it")
 
-    def named(self, ceiling: _Ceiling, rule: Rule | None) -> None:
+    def named(self, ceiling: Ceiling, rule: Rule | None) -> None:
         """The models that the rule, the story and the domain name, under the ceiling."""
         for key in rule.models if rule is not None else ():
             self._name(key, f"rule {rule.name}" if rule else "", ceiling)
@@ -330,7 +330,7 @@ class _Walk:
                 self._name(key, f"domain {domain.name}", ceiling, free=free, domain=True)
 
     def _name(
-        self, key: str, source: str, ceiling: _Ceiling, *, free: bool = False, domain: bool = False
+        self, key: str, source: str, ceiling: Ceiling, *, free: bool = False, domain: bool = False
     ) -> None:
         reason = self._out_of_place(key, ceiling, free=free, domain=domain)
         if reason is not None:
@@ -338,7 +338,7 @@ class _Walk:
         elif self.offer(key, source, f"{source} {'prefers' if domain else 'names'} it"):
             self.head_can_serve = True
 
-    def _out_of_place(self, key: str, ceiling: _Ceiling, *, free: bool, domain: bool) -> str | None:
+    def _out_of_place(self, key: str, ceiling: Ceiling, *, free: bool, domain: bool) -> str | None:
         """Why a named model is left out because of its tier."""
         names = [tier.name for tier in self.table.policy.tiers]
         rank = self.table.rank.get(key)
@@ -352,7 +352,7 @@ class _Walk:
             return f"{names[rank]} is above the ceiling, {names[ceiling.tier]}"
         return None
 
-    def cheapest(self, ceiling: _Ceiling, layers: list[Layer]) -> int:
+    def cheapest(self, ceiling: Ceiling, layers: list[Layer]) -> int:
         """One model of the tier; climbs where nobody in it is able. Returns the tier that serves."""
         tier = self._climb(ceiling, layers)
         source = f"tier {self.table.policy.tiers[tier].name}"
@@ -378,7 +378,7 @@ class _Walk:
                 self.drop(key, source, "not needed: a cheaper model can serve")
         return tier
 
-    def _climb(self, ceiling: _Ceiling, layers: list[Layer]) -> int:
+    def _climb(self, ceiling: Ceiling, layers: list[Layer]) -> int:
         """The lowest tier from the ceiling up in which somebody is able; the ceiling if there is none."""
         tiers = self.table.policy.tiers
         top = max(ceiling.base, ceiling.tier) if ceiling.downgraded else len(tiers) - 1
@@ -428,9 +428,7 @@ class _Walk:
 
     # the end
 
-    def routing(
-        self, tier: int, standing: Standing | None, ceiling: _Ceiling, layers: list[Layer]
-    ) -> Routing:
+    def routing(self, tier: int, standing: Standing | None, ceiling: Ceiling, layers: list[Layer]) -> Routing:
         """The chain with its cooldowns at the end, or a refusal."""
         done = Routing(Outcome.SERVED, standing=standing, layers=tuple(layers), verdicts=tuple(self.verdicts))
         if not self.chain:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import datetime
 
 from ..policy.checks.p501_example import example_fails, no_request
-from ..policy.words import number
 from ..schemas.diagnostics import Diagnostic
 from ..schemas.errors import RequestError
 from ..schemas.policy import (
@@ -18,40 +16,24 @@ from ..schemas.policy import (
     Example,
     Fact,
     FactKind,
-    Limit,
     NumberIn,
-    Rule,
     StartsWith,
     ValueIs,
 )
 from ..schemas.request import Request, Spend, State
-from .compile import alternatives
+from .cases import Case, command, noon
 from .conditions import FactCondition, FactValue, budget_holds, fact_holds
 from .decide import decide, observe
-from .facts import said
-from .flips import amounts_around, bound_nusd, numbers_around, spent_words, with_fact
+from .flips import amounts_around, bound_nusd, numbers_around, with_fact
 from .table import DecisionTable
 from .windows import first_times
-
-NOON = datetime(2026, 1, 5, 12)
-"""Local time of an example that says nothing of the clock: a Monday."""
 
 _FAR_DAYS = 40 * 366
 """How far ahead a window of an example is looked for: a leap day may have to be a Sunday as well."""
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
-    """The request and state that an example describes, and the options that make them."""
-
-    request: Request
-    state: State
-    options: tuple[str, ...]
-
-
 def failing_examples(table: DecisionTable, files: tuple[str, ...] = ()) -> Iterator[Diagnostic]:
     """A diagnostic for each example that doesn't hold; `files` are those that the policy came from."""
-    named = tuple(word for file in files for word in ("--policy", file))
     times = _Times(table)
     for example in table.policy.examples:
         case = case_of(table, example, times)
@@ -61,8 +43,7 @@ def failing_examples(table: DecisionTable, files: tuple[str, ...] = ()) -> Itera
         found = _chain(table, case)
         if found[: len(example.gives)] != example.gives:
             words = ", ".join(found[: max(len(example.gives), 1)]) or "no model"
-            asked = shlex.join(["policyctl", "explain", *named, *case.options])
-            yield example_fails(example.span, example.gives, words, asked)
+            yield example_fails(example.span, example.gives, words, command(table, case, files))
 
 
 def _chain(table: DecisionTable, case: Case) -> tuple[str, ...]:
@@ -75,13 +56,13 @@ def case_of(table: DecisionTable, example: Example, times: _Times | None = None)
     by_subject: dict[str, list[Condition]] = {}
     for condition in example.conditions:
         by_subject.setdefault(_subject(condition), []).append(condition)
-    case = Case(Request(), State(now=NOON.replace(tzinfo=table.zone)), ())
+    case = Case(Request(), State(now=noon(table)))
     for conditions in by_subject.values():
         step = _with(table, case, conditions, times)
         if step is None:
             return "no value satisfies all its conditions"
         case = step
-    return _complete(table, replace(case, options=(*case.options, *_unsaid(table, by_subject))))
+    return _complete(table, case)
 
 
 def _complete(table: DecisionTable, case: Case) -> Case | str:
@@ -99,33 +80,6 @@ def _subject(condition: Condition) -> str:
     if isinstance(condition, During):
         return _CLOCK
     return f"budget {condition.budget}" if isinstance(condition, BudgetIn) else condition.fact
-
-
-def _unsaid(table: DecisionTable, said: Collection[str]) -> Iterator[str]:
-    """The options for what the command would else take from its surroundings: the clock, variables."""
-    if _CLOCK not in said and reads_clock(table):
-        yield from ("--at", _written(NOON.replace(tzinfo=table.zone)))
-    for fact in table.policy.facts.values():
-        if fact.env is not None and fact.default is not None and fact.name not in said:
-            yield from fact_options(fact, fact.default)
-
-
-def reads_clock(table: DecisionTable) -> bool:
-    """Whether a rule or limit looks at the clock."""
-    statements: list[Rule | Limit] = [*table.policy.rules, *table.policy.limits]
-    rows = (row for statement in statements for row in alternatives(statement.when))
-    return any(isinstance(condition, During) for row in rows for condition in row)
-
-
-def fact_options(fact: Fact, value: str | float) -> tuple[str, ...]:
-    """The words of the command line that give a fact a value."""
-    text = value if isinstance(value, str) else number(value)
-    word, value_ = said(fact, text)
-    return (f"{word}={value_}",) if value_.startswith("-") else (word, value_)
-
-
-def _written(moment: datetime) -> str:
-    return moment.isoformat(timespec="minutes")
 
 
 # --- one subject -----------------------------------------------------------------------------------------
@@ -167,23 +121,19 @@ def _given(case: Case, fact: Fact, value: FactValue) -> Case:
     """The case with a value for a fact."""
     request = case.request
     if isinstance(value, frozenset):
-        flags = tuple(f"--requires-{name.replace('_', '-')}" for name in sorted(value))
-        return replace(case, request=replace(request, requires=value), options=case.options + flags)
+        return replace(case, request=replace(request, requires=value))
     if fact.name == "tier" and value == "none":
         return case
     if fact.name == "tier":
-        request = replace(request, tier=str(value))
-    else:
-        request = with_fact(request, fact.name, value)
-    return replace(case, request=request, options=case.options + fact_options(fact, value))
+        return replace(case, request=replace(request, tier=str(value)))
+    return replace(case, request=with_fact(request, fact.name, value))
 
 
 class _Times:
     """When which windows hold first, from NOON on: searched once for all examples of a table."""
 
     def __init__(self, table: DecisionTable) -> None:
-        start = NOON.replace(tzinfo=table.zone)
-        self._more = first_times(table.policy.windows, table.zone, start, _FAR_DAYS)
+        self._more = first_times(table.policy.windows, table.zone, noon(table), _FAR_DAYS)
         self._found: list[tuple[datetime, frozenset[str]]] = []
 
     def __iter__(self) -> Iterator[tuple[datetime, frozenset[str]]]:
@@ -196,9 +146,7 @@ class _Times:
 def _at(table: DecisionTable, case: Case, conditions: list[During], times: _Times) -> Case | None:
     for moment, windows in times:
         if all((c.window in windows) != c.negated for c in conditions):
-            local = moment.astimezone(table.zone)
-            options = (*case.options, "--at", _written(local))
-            return replace(case, state=replace(case.state, now=local), options=options)
+            return replace(case, state=replace(case.state, now=moment.astimezone(table.zone)))
     return None
 
 
@@ -208,8 +156,6 @@ def _spent(table: DecisionTable, case: Case, conditions: list[BudgetIn]) -> Case
     amounts = amounts_around(bounds, budget)
     for nusd in sorted(amounts, key=lambda value: (_distance(value, bounds), value)):
         if all(budget_holds(c, budget, Spend(nusd)) for c in conditions):
-            _, text = spent_words(nusd, budget)
             state = replace(case.state, spend={**case.state.spend, budget.name: Spend(nusd)})
-            options = (*case.options, "--spend", f"{budget.name}={text}")
-            return replace(case, state=state, options=options)
+            return replace(case, state=state)
     return None

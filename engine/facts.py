@@ -78,7 +78,7 @@ def facts_of(table: DecisionTable, request: Request, story: Facts | None = None)
     values["requires"] = request.requires
     resolved = [(name, table.references.get(name)) for name in request.story_models]
     return Facts(
-        complexity_tier=_tier_of(policy, float(given["complexity"])),  # type: ignore[arg-type]
+        complexity_tier=tier_of(policy, float(given["complexity"])),  # type: ignore[arg-type]
         values=values,  # type: ignore[arg-type]  # no None is left: `_problem` has seen to it
         defaulted=frozenset(name for name in policy.facts if name not in given),
         requires=request.requires,
@@ -100,7 +100,7 @@ def _needed_of(policy: Policy, story: Facts) -> dict[str, object]:
     return {name: story.values[name] for name, f in _inputs(policy).items() if f.default is None}
 
 
-def _tier_of(policy: Policy, complexity: float) -> int:
+def tier_of(policy: Policy, complexity: float) -> int:
     """The last tier that starts at or below a complexity."""
     started = [t.start < complexity or (t.start == complexity and not t.above) for t in policy.tiers]
     return len(started) - 1 - started[::-1].index(True)
@@ -177,8 +177,8 @@ def option(name: str) -> str:
 
 
 OPTIONS = frozenset(
-    "policy story prd preferred requires input at spend down gate available why-not json csv color help by "
-    "all fail-over".split()
+    "policy story story-tier prd preferred requires input at spend down gate failed available why-not json "
+    "csv color help by all fail-over".split()
 )
 """Options of the command that are no facts; an input of such a name is given by --input NAME=VALUE."""
 

@@ -224,10 +224,10 @@ def _texts_apart(table: DecisionTable, fact: Fact) -> Iterator[str]:
     named = dict.fromkeys(["", *values, *prefixes])
     yield from named
     for stem in dict.fromkeys([*prefixes, ""]):
-        yield _another(stem, named)
+        yield another(stem, named)
 
 
-def _another(stem: str, named: Iterable[str]) -> str:
+def another(stem: str, named: Iterable[str]) -> str:
     """A text that starts with `stem`, but is none of those named and starts with no longer one."""
     taken = {text[len(stem)] for text in named if text.startswith(stem) and text != stem}
     letters = filter(str.isalpha, map(chr, count(ord("x"))))

@@ -22,7 +22,8 @@ from ..schemas.request import Failure, Request, Spend, State
 from ..schemas.story import Prd, Story
 from ..schemas.suite import Case, Expected
 from ..schemas.text import Span
-from .examples import NOON, case_of, fact_options, reads_clock
+from .cases import NOON, fact_options, options_of, reads_clock
+from .examples import case_of
 from .expecting import Names, read_expected
 from .facts import example as some_value
 from .facts import facts_of
@@ -78,7 +79,7 @@ def example_cases(table: DecisionTable) -> Iterator[Case]:
                 state=asked.state,
                 expected=Expected(starts_with=example.gives),
                 cell={},
-                options=asked.options,
+                options=options_of(table, asked),
                 is_example=True,
             )
 

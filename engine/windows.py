@@ -8,6 +8,7 @@ both times.
 
 from __future__ import annotations
 
+from calendar import monthrange
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -70,11 +71,21 @@ def first_times(
     those do; in UTC, earliest first, within so many days.
     """
     seen: set[frozenset[str]] = set()
-    for moment in chain([start.astimezone(UTC)], _boundaries(windows, zone, start, days, repeat=False)):
+    for moment in moments_apart(windows, zone, start, days):
         now = active(windows, moment.astimezone(zone))
         if now not in seen:
             seen.add(now)
             yield moment, now
+
+
+def moments_apart(
+    windows: Mapping[str, Window], zone: ZoneInfo, start: datetime, days: int = HORIZON_DAYS
+) -> Iterator[datetime]:
+    """
+    Moments from `start` on, in UTC, earliest first: one at least for each set of windows that hold
+    together within so many days, and many that repeat one.
+    """
+    return chain([start.astimezone(UTC)], _boundaries(windows, zone, start, days, repeat=False))
 
 
 def _in_span(span: WeekSpan, weekday: int, minute: int) -> bool:
@@ -86,9 +97,13 @@ def _in_span(span: WeekSpan, weekday: int, minute: int) -> bool:
 
 
 def _cron_day(cron: Cron, local: datetime) -> bool:
-    if local.month not in cron.months:
+    return _cron_date(cron, local.month, local.day, local.weekday())
+
+
+def _cron_date(cron: Cron, month: int, day: int, weekday: int) -> bool:
+    if month not in cron.months:
         return False
-    in_month, in_week = local.day in cron.days_of_month, local.weekday() in cron.weekdays
+    in_month, in_week = day in cron.days_of_month, weekday in cron.weekdays
     if cron.any_day_of_month or cron.any_weekday:
         return in_month and in_week
     return in_month or in_week
@@ -127,11 +142,14 @@ def _day_by_day(
     if not weekly and not crons:
         return
     known: set[tuple[int, ...]] = set()
+    kinds: set[tuple[int, ...]] | None = {(weekday,) for weekday in range(7)} if not crons else None
     local = after.astimezone(zone)
     today = datetime(local.year, local.month, local.day)
     # Where clocks go back over midnight, yesterday isn't over.
     first = 0 if _is_quiet(today, zone) else -1
     for day in (today + n * _DAY for n in range(first, days + 1)):
+        if kinds is None and not repeat and (day - today).days > HORIZON_DAYS:
+            kinds = _day_kinds(list(crons))
         running = [cron for cron in crons if _cron_day(cron, day)]
         kind = (day.weekday(), *(cron in running for cron in crons))
         if kind in known:
@@ -143,8 +161,18 @@ def _day_by_day(
         # A day that is seen as a whole has all that its kind can have.
         if quiet and min(moments) > after and not repeat:
             known.add(kind)
-        if len(known) == 7 and not crons:
+        if known == kinds:
             return
+
+
+def _day_kinds(crons: list[Cron]) -> set[tuple[int, ...]]:
+    """The kinds of day that the calendar has: every date, 29 February too, falls on every weekday in time."""
+    return {
+        (weekday, *(_cron_date(cron, month, day, weekday) for cron in crons))
+        for month in range(1, 13)
+        for day in range(1, monthrange(2024, month)[1] + 1)
+        for weekday in range(7)
+    }
 
 
 @lru_cache(maxsize=256)

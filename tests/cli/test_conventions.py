@@ -79,8 +79,7 @@ def facts_of(ran: Ran) -> dict[str, str]:
 
 def test_fine_is_0(here: Path) -> None:
     """
-    A policy without findings is said to be fine on stdout, with exit code 0; what is read and not
-    proven is said beside it.
+    A policy without findings is said to be fine on stdout, with exit code 0.
     """
     promises = "promise first no large when complexity is 0\npromise second no large when complexity is 1\n"
     write(here, "policyctl.policy", policy_named("fine") + promises)

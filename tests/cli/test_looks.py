@@ -133,7 +133,7 @@ def test_short_answers(loop: Path, line: str, code: int, snapshot: SnapshotAsser
 @pytest.mark.parametrize("line", ["list", "list --verbose", "table", "validate --at 2026-11-24", "-h"])
 def test_other_pages(loop: Path, line: str, snapshot: SnapshotAssertion) -> None:
     """
-    The policy as a list, as a table, as fine, and the help of the command.
+    The policy as a list, as a table, as what is proven of it, and the help of the command.
     """
     assert snapshot == page(*line.split(), at=loop)
 

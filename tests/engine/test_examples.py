@@ -18,8 +18,9 @@ from typing import Any
 import pytest
 
 from policyctl import Engine
+from policyctl.engine.cases import NOON, Case
 from policyctl.engine.decide import decide, observe
-from policyctl.engine.examples import NOON, Case, case_of, failing_examples
+from policyctl.engine.examples import case_of, failing_examples
 from policyctl.engine.table import DecisionTable
 from policyctl.schemas.diagnostics import Diagnostic
 from policyctl.schemas.policy import Condition, Example

@@ -246,7 +246,10 @@ def test_the_worst_text_of_each_kind_is_answered_in_time(name: str, tmp_path: Pa
     (tmp_path / "hostile.policy").write_text(make(), encoding="utf-8")
     code, printed = command(tmp_path, "validate", "hostile.policy")
 
-    assert ("ok  " in printed, 0) == (True, code) if expected == "ok" else f"error[{expected}]" in printed
+    if expected == "ok":  # a policy, though there may be something to say of it
+        assert (0, False) == (code, "error[" in printed)
+    else:
+        assert f"error[{expected}]" in printed
     assert len(printed) < 250_000
 
 
@@ -705,4 +708,6 @@ def test_examples_that_can_not_be_are_told_soon() -> None:
         for n in range(1500)
     )
 
-    assert ["P501"] * 20 == codes(validate_text(HEAD + windows + examples))
+    found = codes(validate_text(HEAD + windows + examples))
+
+    assert ["P501"] * 20 == [code for code in found if code == "P501"]

@@ -20,8 +20,8 @@ from policyctl.schemas.errors import PolicyError
 
 HEADINGS = ("What it finds", "Why it matters", "Example", "Instead")
 
-ABOUT_FILES = {"P104", "P105", "P106", "P107", "P109", "P110", "P111", "P906"}
-"""Codes about files on disk: their pages describe the files, or two surfaces."""
+ABOUT_FILES = {"P104", "P105", "P106", "P107", "P109", "P110", "P111", "P718", "P906"}
+"""Codes about files on disk, very large policies or two surfaces: their pages describe them."""
 
 ABOUT_OLDER_FILES = {f"P{number}" for number in range(120, 127)}
 """Codes about the older YAML form: tests/policy/test_legacy.py runs their examples."""

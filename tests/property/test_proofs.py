@@ -1,0 +1,213 @@
+"""
+What is proven about a policy is what a walk through all of its requests finds.
+
+POLICYCTL_PROOFS says how many random small policies are drawn, POLICYCTL_SEED from which seed.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from random import Random
+from typing import Any
+
+import pytest
+
+from policyctl.engine.analysis.cells import Space
+from policyctl.engine.analysis.conditions import contradictions
+from policyctl.engine.analysis.diagram import Diagrams
+from policyctl.engine.analysis.gaps import gaps
+from policyctl.engine.analysis.idle import limits_without_effect
+from policyctl.engine.analysis.matching import Matching
+from policyctl.engine.analysis.rules import effect_of, never_winning, winning_paths, without_effect
+from policyctl.engine.analysis.world import World
+from policyctl.engine.compile import compile_policy
+from policyctl.schemas.decision import Decision, Outcome
+from policyctl.schemas.policy import CheckedPolicy, Policy, ValueIs
+from policyctl.schemas.request import Failure
+
+from ..reference import evaluator
+from ..reference.generate import maybe, seeded
+from ..reference.small import Ask, conditions_of, everything, small_policy
+
+POLICIES = int(os.environ.get("POLICYCTL_PROOFS", "800"))
+SEED = os.environ.get("POLICYCTL_SEED", "20250611")
+SHARES = 10
+MOST_REQUESTS = 150
+
+
+def policies(share: int) -> Iterator[tuple[Policy, list[Ask]]]:
+    """Random policies, each with all its requests, which are few enough to walk through."""
+    rng = seeded(f"{SEED}/{share}")
+    left = POLICIES // SHARES
+    while left:
+        policy = small_policy(rng)
+        asks = everything(policy, MOST_REQUESTS)
+        if asks is not None:
+            left -= 1
+            yield policy, asks
+
+
+def world_of(policy: Policy) -> World:
+    table = compile_policy(CheckedPolicy(policy))
+    space = Space(table)
+    return World(Matching(space, Diagrams(10**9, space.weights)))
+
+
+def decided(policy: Policy, ask: Ask) -> Decision:
+    decision = evaluator.decide(policy, ask.request, ask.state)
+    assert isinstance(decision, Decision), decision
+    return decision
+
+
+def told(policy: Policy, ask: Any) -> tuple[Any, ...]:
+    decision = decided(policy, Ask(ask.request, ask.state))
+    return decision.outcome, decision.chain, decision.tier
+
+
+def is_gap(policy: Policy, decision: Decision, ask: Ask) -> bool:
+    """
+    Nobody serves, and neither a `refuse` nor a pause is why; nor an `only` level that lacks capabilities
+    of which no condition speaks.
+    """
+    if decision.outcome is Outcome.NO_MODEL:
+        return True
+    if decision.outcome is not Outcome.REFUSED_BY_BUDGET or decision.action != "only":
+        return False
+    conditions = [c for c in conditions_of(policy) if isinstance(c, ValueIs) and c.fact == "requires"]
+    if ask.request.requires - {value for condition in conditions for value in condition.values}:
+        return False
+    asked = evaluator.gather(policy, ask.request)
+    level = evaluator.level_in_force(policy, asked, ask.state)
+    assert level is not None
+    obstacles = evaluator.obstacles(policy, asked, ask.state)
+    return all(obstacles[key] in ("forbidden", "unable") for key in level[1].models)
+
+
+@pytest.mark.parametrize("share", range(SHARES))
+def test_what_is_proven_is_what_a_walk_finds(share: int) -> None:
+    """
+    Gaps, rules that never win or change nothing, conditions that never hold and hard limits that change
+    nothing are told exactly where a walk through all requests finds them.
+    """
+    for policy, asks in policies(share):
+        walk = Walk(policy, asks)
+        gaps_are_found(walk)
+        rules_that_never_win_are_found(walk)
+        rules_that_change_nothing_are_found(walk)
+        conditions_that_never_hold_are_found(walk)
+        limits_that_change_nothing_are_found(walk)
+
+
+class Walk:
+    """A policy, all its requests, and what the reference makes of them."""
+
+    def __init__(self, policy: Policy, asks: list[Ask]) -> None:
+        self.policy = policy
+        self.asks = asks
+        self.gathered = [(evaluator.gather(policy, ask.request), ask.state) for ask in asks]
+        self.decisions = [decided(policy, ask) for ask in asks]
+        self.world = world_of(policy)
+        self.won = winning_paths(self.world)
+
+
+def gaps_are_found(walk: Walk) -> None:
+    """A policy has a gap exactly where some request has nobody, and the request that is told is one."""
+    expected = {
+        (decision.action == "only", ask.request.requires)
+        for ask, decision in zip(walk.asks, walk.decisions, strict=True)
+        if is_gap(walk.policy, decision, ask)
+    }
+    found = list(gaps(walk.world))
+
+    assert {only for only, _ in expected} == {gap.level is not None for gap in found}, walk.policy
+    assert {requires for _, requires in expected} >= {gap.case.request.requires for gap in found}, walk.policy
+    for gap in found:
+        ask = Ask(gap.case.request, gap.case.state)
+        assert is_gap(walk.policy, decided(walk.policy, ask), ask), (walk.policy, gap)
+
+
+def rules_that_never_win_are_found(walk: Walk) -> None:
+    """A rule never wins where no request has it as the first match; deleting it changes no decision."""
+    policy, world = walk.policy, walk.world
+    won = {id(evaluator.matching_rule(policy, asked, state)) for asked, state in walk.gathered}
+    covered = {found.rule.name for found in never_winning(world, walk.won) if found.alternative is None}
+    impossible = {
+        rule.name
+        for n, rule in enumerate(policy.rules)
+        if not any(box.bit & world.matching.held for box in world.rule_boxes if box.number == n)
+    }
+    never = {rule.name for rule in policy.rules if id(rule) not in won}
+
+    assert never == covered | impossible, policy
+    without = replace(policy, rules=tuple(r for r in policy.rules if r.name not in never))
+    for ask in walk.asks[:: max(len(walk.asks) // 10, 1)] if never else ():
+        assert told(policy, ask) == told(without, ask)
+
+
+def rules_that_change_nothing_are_found(walk: Walk) -> None:
+    """A rule that wins changes nothing where no decision is another without it."""
+    policy, world = walk.policy, walk.world
+    idle = {found.rule.name for found in without_effect(world, walk.won)}
+    for number, rule in enumerate(policy.rules):
+        without = replace(policy, rules=tuple(r for n, r in enumerate(policy.rules) if n != number))
+        places = [place for place in walk.won if world.rule_boxes[place].number == number]
+        if rule.name in idle:
+            assert all(told(policy, ask) == told(without, ask) for ask in varied(policy, walk.asks)), (
+                policy,
+                rule,
+            )
+        elif places:
+            cases = [effect_of(world, place, walk.won[place]) for place in places]
+            assert any(c is not None and told(policy, c) != told(without, c) for c in cases), (policy, rule)
+
+
+def varied(policy: Policy, asks: list[Ask]) -> Iterator[Ask]:
+    """The requests, and some of them after failures and with models in cooldown."""
+    yield from asks
+    rng = seeded(policy.digest)
+    for ask in rng.choices(asks, k=60):
+        failures = random_failures(rng, policy)
+        down = frozenset(key for key in policy.models if maybe(rng, 0.4))
+        yield Ask(replace(ask.request, failures=failures), replace(ask.state, down=down))
+
+
+def random_failures(rng: Random, policy: Policy) -> tuple[Failure, ...]:
+    tiers = [None, *(tier.name for tier in policy.tiers)]
+    causes = ("gate tests", "gate lint", "timeout")
+    return tuple(Failure(rng.choice(causes), rng.choice(tiers)) for _ in range(rng.randint(0, 3)))
+
+
+def conditions_that_never_hold_are_found(walk: Walk) -> None:
+    """Conditions exclude each other where no request satisfies them all."""
+    found = {box.bit for box, _ in contradictions(walk.world.matching)}
+    for box in walk.world.space.boxes:
+        holds = any(
+            all(evaluator.holds(walk.policy, asked, state, c) for c in box.conditions)
+            for asked, state in walk.gathered
+        )
+        assert holds == (box.bit not in found), (walk.policy, box)
+
+
+def limits_that_change_nothing_are_found(walk: Walk) -> None:
+    """A hard limit changes nothing where the others forbid all that it does."""
+    policy = walk.policy
+
+    def forbids(limits: tuple[Any, ...]) -> list[Any]:
+        less = replace(policy, limits=limits)
+        return [
+            "refused"
+            if evaluator.refusing_limits(less, asked, state)
+            else frozenset(evaluator.forbidden_models(less, asked, state))
+            for asked, state in walk.gathered
+        ]
+
+    idle = [id(limit) for limit, _ in limits_without_effect(walk.world)]
+    left = policy.limits
+    for limit in reversed(policy.limits):
+        less = tuple(other for other in left if other is not limit)
+        holds = any(evaluator.applies(policy, asked, state, limit.when) for asked, state in walk.gathered)
+        superfluous = holds and forbids(left) == forbids(less)
+        assert superfluous == (id(limit) in idle), (policy, limit)
+        left = less if superfluous else left
