@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -102,8 +103,7 @@ def _needed_of(policy: Policy, story: Facts) -> dict[str, object]:
 
 def tier_of(policy: Policy, complexity: float) -> int:
     """The last tier that starts at or below a complexity."""
-    started = [t.start < complexity or (t.start == complexity and not t.above) for t in policy.tiers]
-    return len(started) - 1 - started[::-1].index(True)
+    return bisect_right(policy.tiers, (complexity, False), key=lambda tier: (tier.start, tier.above)) - 1
 
 
 def _is_input(policy: Policy, name: str) -> bool:
