@@ -119,9 +119,11 @@ def _packages(place: Place) -> Iterator[Check]:
     there = [name for name, packages in lacking.items() if not packages]
     others = [name for name, packages in lacking.items() if packages and name not in needed]
     detail = f"extras that are installed: {listed(there) or 'none'}"
+    help = None
     if others:
         detail += f"; not needed: {listed(others)}"
-    yield Check("packages", State.OK, detail)
+        help = f"pip install 'policyctl[{others[0]}]' adds one"
+    yield Check("packages", State.OK, detail, help)
 
 
 def _needed_extras(place: Place) -> Iterator[tuple[str, str]]:
