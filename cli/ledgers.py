@@ -97,7 +97,7 @@ def with_environment(engine: Engine, environ: Mapping[str, str]) -> Engine:
 
 
 def with_ledger(
-    engine: Engine, where: Path | str | None, at: datetime | None, run_id: str | None, story_id: str | None
+    engine: Engine, where: Path | str, at: datetime | None, run_id: str | None, story_id: str | None
 ) -> tuple[Engine, dict[str, Spend]]:
     """
     The engine with the budgets as they are in force, and what each has spent.
@@ -105,8 +105,6 @@ def with_ledger(
     Raises:
         LedgerError: the ledger can't answer; then no budget can be trusted.
     """
-    if where is None or not engine.policy.budgets:
-        return engine, {}
     from ..engine.limits import with_changes
 
     with open_ledger(where, engine.policy) as ledger:
@@ -114,6 +112,12 @@ def with_ledger(
     if any(window.raised or window.paused for window in windows):
         engine = engine.with_budgets(with_changes(engine.policy.budgets, windows))
     return engine, {window.budget: window.spend for window in windows if window.window is not None}
+
+
+def tell_ledger(ledger: str | None) -> None:
+    """Say whose spend a page goes by."""
+    if ledger is not None:
+        note(f"note: spend by {ledger}; --ledger none leaves it out")
 
 
 def nano_usd(what: str, text: str) -> int:

@@ -21,6 +21,7 @@ from ..schemas.policy import CAPABILITIES, Fact, FactKind, FailureKind
 from ..schemas.request import Failure, Request, Spend, State
 from ..schemas.story import Prd, Story
 from . import completing, config
+from .ledgers import ledger_option, run_option, shown, with_environment, with_ledger
 from .output import set_color
 from .problems import tell_prices
 
@@ -135,6 +136,8 @@ def _request_options() -> list[Callable[[F], F]]:
         shared["input"],
         shared["at"],
         shared["spend"],
+        shared["ledger"],
+        shared["run"],
         shared["down"],
         click.option(
             "--gate",
@@ -177,6 +180,8 @@ def _shared_options() -> dict[str, Callable[[F], F]]:
             shell_complete=completing.budgets,
             help="What a budget has spent: 80% or 400 (USD); 80%+5% with what is held.",
         ),
+        "ledger": ledger_option,
+        "run": run_option,
         "down": click.option(
             "--down",
             multiple=True,
@@ -196,7 +201,11 @@ def _capability_flags() -> Iterator[tuple[str, str]]:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A request and a state, as the options say them, with where they came from."""
+    """
+    A request and a state, as the options say them, with where they came from.
+
+    `ledger` is the one that says what is spent; None: none does.
+    """
 
     engine: Engine
     request: Request
@@ -204,6 +213,7 @@ class Asked:
     story: Story | None
     prd: Prd | None
     given: tuple[str, ...]
+    ledger: str | None
 
 
 def load_engine(policies: tuple[str, ...]) -> Engine:
@@ -225,18 +235,23 @@ def ask(ctx: click.Context, options: Mapping[str, Any]) -> Asked:
     _check_gates(engine, request)
     if story is not None:
         _check_story(engine, request, story)
-    state = _state(engine, options, environ)
-    return Asked(engine, request, state, story, prd, ctx.meta[_TYPED])
+    engine, state, ledger = _world(engine, options, environ, options["story_id"])
+    return Asked(engine, request, state, story, prd, ctx.meta[_TYPED], ledger)
 
 
 @dataclass(frozen=True, slots=True)
 class AskedAll:
-    """All stories of a PRD and a state, as the options say them; `request` asks for one story."""
+    """
+    All stories of a PRD and a state, as the options say them; `request` asks for one story.
+
+    `ledger` is the one that says what is spent; None: none does.
+    """
 
     engine: Engine
     prd: Prd
     request: Callable[[Story], Request]
     state: State
+    ledger: str | None
 
 
 def ask_all(ctx: click.Context, options: Mapping[str, Any]) -> AskedAll:
@@ -257,7 +272,8 @@ def ask_all(ctx: click.Context, options: Mapping[str, Any]) -> AskedAll:
     def request(story: Story) -> Request:
         return _in_run(_story_request(engine, story), plain, said, found)
 
-    return AskedAll(engine, prd, request, _state(engine, options, environ))
+    standing, state, ledger = _world(engine, options, environ, None)
+    return AskedAll(standing, prd, request, state, ledger)
 
 
 def _of_run(options: Mapping[str, Any], here: Path) -> dict[str, Any]:
@@ -512,6 +528,21 @@ def _failure(text: str) -> Failure:
 
 
 # --- the state ----------------------------------------------------------------------------------------
+
+
+def _world(
+    engine: Engine, options: Mapping[str, Any], environ: Mapping[str, str], story_id: str | None
+) -> tuple[Engine, State, str | None]:
+    """The engine with the budgets as they are in force, the state, and the ledger that says what is spent."""
+    engine = with_environment(engine, environ)
+    said = _state(engine, options, environ)
+    where = config.find_ledger(Path.cwd(), options["ledger"])
+    if where is None or not engine.policy.budgets:
+        return engine, said, None
+    at = None if options["at"] is None else said.now
+    engine, spend = with_ledger(engine, where, at, options["run_id"], story_id)
+    # What a person says of a budget stands in place of what the ledger has.
+    return engine, replace(said, spend={**spend, **said.spend}), shown(where)
 
 
 def _state(engine: Engine, options: Mapping[str, Any], environ: Mapping[str, str]) -> State:

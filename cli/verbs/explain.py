@@ -17,6 +17,7 @@ from ...schemas.errors import Problem, RequestError
 from ...schemas.story import Complexity
 from .. import completing
 from ..explaining import Page, why_not
+from ..ledgers import tell_ledger
 from ..options import FREE_FORM, Asked, RequestVerb, ask, color_option, policy_option, request_options
 from ..output import out
 from ..problems import tell_problem
@@ -56,6 +57,7 @@ def command(ctx: click.Context, /, why_not: str | None, as_json: bool, **options
         out(json.dumps(document, indent=2))
         return EXITS[explanation.decision.outcome]
     _tell_problems(asked)
+    tell_ledger(asked.ledger)
     page = Page(engine, asked.request, situation, explanation, asked.story)
     for line in [*page.lines(), *page.flips(list(zip(flips, commands, strict=True)))]:
         out(line)

@@ -21,7 +21,7 @@ from ...schemas.plan import BudgetShare, LevelReached, Plan, Planned
 from ...schemas.policy import NANO
 from ...schemas.story import Story
 from ..exits import Exit
-from ..ledgers import nano_usd
+from ..ledgers import nano_usd, tell_ledger
 from ..options import FREE_FORM, AskedAll, RequestVerb, ask_all, color_option, plan_options, policy_option
 from ..output import bad, note, out
 from ..planning import PlanPage, counted, one_line
@@ -84,6 +84,7 @@ def command(
         out(json.dumps(_document(asked, situation, planned, by, fail_over), indent=2))
     else:
         _tell_problems(planned)
+        tell_ledger(asked.ledger)
         if as_csv:
             out(_csv(asked, planned, by))
         else:

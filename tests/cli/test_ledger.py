@@ -274,7 +274,7 @@ def test_the_monthly_limit_of_the_environment(till: Path, shop: Path) -> None:
     )
 
 
-# --- in and out ---------------------------------------------------------------------------------------------
+# --- in and out -----------------------------------------------------------------------------------------
 
 
 def test_record_counts_a_call_once(till: Path) -> None:
@@ -332,3 +332,61 @@ def test_export_and_compact(till: Path) -> None:
     assert "ok  .claude-loop/policyctl.db is compact, without 0 calls from before 2020-01-01\n" == compact.out
     assert (2, True) == (odd.code, "that is no day; write 2026-01-05" in odd.err)
     assert 0 == call("ledger", "check", at=till).code
+
+
+# --- decisions ------------------------------------------------------------------------------------------
+
+
+def tier(till: Path, *words: str, **env: str) -> str:
+    """
+    The tier that a hard request gets; the exit code, where it gets none.
+    """
+    ran = call("select", "--complexity", "7", "--json", *words, at=till, env=env)
+    return str(ran.json["tier"]) if ran.code == 0 else str(ran.code)
+
+
+def test_decisions_go_by_the_ledger(till: Path) -> None:
+    """
+    The levels are those that the ledger's spend reaches; --spend and --ledger none stand in place of it.
+    """
+    before = tier(till)
+    spend(till, 8)
+
+    assert ("high", "low") == (before, tier(till))
+    assert "high" == tier(till, "--ledger", "none")
+    assert "high" == tier(till, "--spend", "monthly=0")
+    assert "high" == tier(till, "--at", "2030-01-05T10:00")
+    assert "4" == tier(till, MONTHLY_COST_BUDGET="8")
+    assert 0 == call("budget", "raise", "monthly", "100", at=till).code
+    assert "high" == tier(till)
+    assert 0 == call("budget", "pause", "monthly", at=till).code
+    assert "4" == tier(till)
+
+
+def test_pages_say_which_ledger_they_go_by(till: Path) -> None:
+    """
+    `explain` and `plan` name the ledger beside their data.
+    """
+    (till / "prd.json").write_text('{"stories": [{"id": "S-1", "complexity": 7}]}', encoding="utf-8")
+    spend(till, 8)
+    said = "note: spend by .claude-loop/policyctl.db; --ledger none leaves it out\n"
+    explained = call("explain", "--complexity", "7", at=till)
+    planned = call("plan", at=till)
+
+    assert (said, said) == (explained.err, planned.err)
+    assert "monthly" in explained.out
+    assert "monthly  at 75% downgrade 1 tier  from the start" in planned.out
+    assert "" == call("plan", "--ledger", "none", at=till).err
+
+
+@pytest.mark.parametrize("verb", ["select --complexity 7", "explain --complexity 7", "plan"])
+def test_a_ledger_that_cannot_answer_is_no(till: Path, verb: str) -> None:
+    """
+    Where a budget applies and the ledger can't be read, nothing is chosen.
+    """
+    (till / "prd.json").write_text('{"stories": [{"id": "S-1", "complexity": 7}]}', encoding="utf-8")
+    (till / ".claude-loop" / "policyctl.db").write_bytes(b"spoilt" * 1000)
+    ran = call(*verb.split(), at=till)
+
+    assert (2, "") == (ran.code, ran.out)
+    assert ran.err.startswith("error: .claude-loop/policyctl.db is no ledger")
