@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -35,16 +35,19 @@ def command(table: DecisionTable, case: Case, files: tuple[str, ...] = ()) -> st
     return shlex.join(["policyctl", "explain", *named, *options_of(table, case)])
 
 
-def options_of(table: DecisionTable, case: Case) -> tuple[str, ...]:
+def options_of(table: DecisionTable, case: Case, told: Collection[str] = ()) -> tuple[str, ...]:
     """
     The options of `explain` that ask just this, whatever the surroundings.
 
     What the command would else take from there, the clock and variables, is said where the policy reads it.
+
+    Args:
+        told: facts that a story tells, for which no variable is looked at.
     """
-    return (*_request_options(table, case.request), *_state_options(table, case.state))
+    return (*_request_options(table, case.request, told), *_state_options(table, case.state))
 
 
-def _request_options(table: DecisionTable, request: Request) -> Iterator[str]:
+def _request_options(table: DecisionTable, request: Request, told: Collection[str]) -> Iterator[str]:
     facts = table.policy.facts
     for name in _GIVEN:
         value = getattr(request, name)
@@ -58,7 +61,8 @@ def _request_options(table: DecisionTable, request: Request) -> Iterator[str]:
     for name, value in request.inputs.items():
         yield from fact_options(facts[name], value)
     for fact in facts.values():
-        if fact.env is not None and fact.default is not None and fact.name not in request.inputs:
+        said_already = fact.name in request.inputs or fact.name in told
+        if fact.env is not None and fact.default is not None and not said_already:
             yield from fact_options(fact, fact.default)
     for failure in request.failures:
         where = f":{failure.tier}" if failure.tier is not None else ""

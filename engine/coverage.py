@@ -23,24 +23,24 @@ from .situation import Situation, level_of, observe, spend_of
 from .table import DecisionTable
 from .testing import Runner
 
-_Key = tuple[object, ...]
+Key = tuple[object, ...]
 """The kind of a statement and its place among those; of a condition also alternative, place and value."""
 
 
 def cover(table: DecisionTable, cases: Iterable[Case]) -> tuple[Goal, ...]:
     """Everything in a policy that tests can reach, in the order of kinds, and whether the cases do."""
-    goals = dict(_goals(table.policy))
+    goals = dict(goals_of(table.policy))
     runner = Runner(table)
-    reached: set[_Key] = set()
+    reached: set[Key] = set()
     for case in cases:
-        reached.update(_seen(table, facts_of(table, case.request), runner.situation(case.state)))
+        reached.update(seen(table, facts_of(table, case.request), runner.situation(case.state)))
     return tuple(replace(goal, reached=key in reached) for key, goal in goals.items())
 
 
 # --- what there is to reach ---------------------------------------------------------------------------
 
 
-def _goals(policy: Policy) -> Iterator[tuple[_Key, Goal]]:
+def goals_of(policy: Policy) -> Iterator[tuple[Key, Goal]]:
     for n, tier in enumerate(policy.tiers):
         yield ("tier", n), Goal(f"tier {tier.name}", "serves", tier.span)
     for n, rule in enumerate(policy.rules):
@@ -67,7 +67,7 @@ def _goals(policy: Policy) -> Iterator[tuple[_Key, Goal]]:
         yield ("fallback", n), Goal(f"fallback to {words}", "changes an answer", fallback.span)
 
 
-def _conditions(kind: str, n: int, words: str, statement: Rule | Limit) -> Iterator[tuple[_Key, Goal]]:
+def _conditions(kind: str, n: int, words: str, statement: Rule | Limit) -> Iterator[tuple[Key, Goal]]:
     for a, conditions in enumerate(statement.when):
         for c, condition in enumerate(conditions):
             for value in (True, False):
@@ -91,7 +91,7 @@ class _Met:
     answer: Decision
 
 
-def _seen(table: DecisionTable, facts: Facts, situation: Situation) -> Iterator[_Key]:
+def seen(table: DecisionTable, facts: Facts, situation: Situation) -> Iterator[Key]:
     alive = alive_rows(table, facts, situation)
     rule, limits = matching(table, alive)
     answer = _answer(table, facts, situation, rule, limits)
@@ -116,7 +116,7 @@ def _answer(
     return replace(decision, refusal=None)
 
 
-def _rules(met: _Met) -> Iterator[_Key]:
+def _rules(met: _Met) -> Iterator[Key]:
     """The rule that decides; and of each rule down to it the conditions on which it hung."""
     for n, rule in enumerate(met.table.policy.rules):
         yield from _decided_by_one(met, "rule", n, rule)
@@ -126,7 +126,7 @@ def _rules(met: _Met) -> Iterator[_Key]:
             return
 
 
-def _limits(met: _Met) -> Iterator[_Key]:
+def _limits(met: _Met) -> Iterator[Key]:
     """
     The hard limits without which another answer came out; and of each the conditions on which it hung,
     but where it holds for the sake of the story that delegates this anyway.
@@ -151,7 +151,7 @@ def _values(met: _Met, statement: Rule | Limit) -> list[list[bool]]:
     ]
 
 
-def _decided_by_one(met: _Met, kind: str, n: int, statement: Rule | Limit) -> Iterator[_Key]:
+def _decided_by_one(met: _Met, kind: str, n: int, statement: Rule | Limit) -> Iterator[Key]:
     """
     The conditions on whose value alone it hung whether a statement matched: all others of the
     alternative held, and no other alternative did.
@@ -165,7 +165,7 @@ def _decided_by_one(met: _Met, kind: str, n: int, statement: Rule | Limit) -> It
                 yield kind, n, a, c, value
 
 
-def _levels(met: _Met) -> Iterator[_Key]:
+def _levels(met: _Met) -> Iterator[Key]:
     """The level of each budget that is in force; a `pause` of a part only where it is felt."""
     standing = met.situation.standing_for(met.facts.domain)
     for n, budget in enumerate(met.table.policy.budgets.values()):
@@ -182,7 +182,7 @@ def _levels(met: _Met) -> Iterator[_Key]:
             yield "level", n, m
 
 
-def _parts(met: _Met) -> Iterator[_Key]:
+def _parts(met: _Met) -> Iterator[Key]:
     """The domain, escalations and entries of the fallback list without which another answer came out."""
     policy = met.table.policy
     for n, domain in enumerate(policy.domains.values()):

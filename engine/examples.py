@@ -50,13 +50,21 @@ def _chain(table: DecisionTable, case: Case) -> tuple[str, ...]:
     return decide(table, case.request, observe(table, case.state)).chain
 
 
-def case_of(table: DecisionTable, example: Example, times: _Times | None = None) -> Case | str:
-    """The case of an example, or why there can be none. `times` is shared by the examples of a table."""
+def case_of(
+    table: DecisionTable, example: Example, times: _Times | None = None, start: Case | None = None
+) -> Case | str:
+    """
+    The case of an example, or why there can be none.
+
+    Args:
+        times: shared by the examples of a table.
+        start: the case that the example changes, in place of one that says nothing.
+    """
     times = times or _Times(table)
     by_subject: dict[str, list[Condition]] = {}
     for condition in example.conditions:
         by_subject.setdefault(_subject(condition), []).append(condition)
-    case = Case(Request(), State(now=noon(table)))
+    case = start or Case(Request(), State(now=noon(table)))
     for conditions in by_subject.values():
         step = _with(table, case, conditions, times)
         if step is None:

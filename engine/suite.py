@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
+from datetime import datetime
 from itertools import islice, product
 from math import prod
 
@@ -22,7 +23,8 @@ from ..schemas.request import Failure, Request, Spend, State
 from ..schemas.story import Prd, Story
 from ..schemas.suite import Case, Expected
 from ..schemas.text import Span
-from .cases import NOON, fact_options, options_of, reads_clock
+from .cases import Case as Asked
+from .cases import noon, options_of
 from .examples import case_of
 from .expecting import Names, read_expected
 from .facts import example as some_value
@@ -127,17 +129,12 @@ def _said(node: Map) -> _Said:
     return said
 
 
-@dataclass(slots=True)
-class _Asked:
-    """A request and its options while they come together; `options` None: they can't say it."""
+@dataclass(frozen=True, slots=True)
+class _Base:
+    """The request that a case starts from; of a story with the options that name it."""
 
-    request: Request
-    options: tuple[str, ...] | None = ()
-
-    def say(self, *words: str) -> None:
-        """Add an option."""
-        if self.options is not None:
-            self.options = (*self.options, *words)
+    request: Request = field(default_factory=Request)
+    options: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -192,30 +189,27 @@ class _Resolver:
         self, name: Scalar, cell: dict[str, str], said: _Said, expected: Expected | None
     ) -> Case | None:
         before = len(self.found)
-        asked = self._story(said)
-        if asked is None:
+        base = self._base(said)
+        if base is None:
             return None
-        said.below(asked.request)
+        said.below(base.request)
+        request = self._person(said, base.request)
         for fact, (span, node) in said.facts.items():
-            self._fact(asked, fact, span, node)
-        self._person(asked, said)
-        state = self._state(asked, said)
+            request = self._fact(request, fact, span, node)
+        state = self._state(said)
         if len(self.found) == before:
-            self._check(name, asked.request, said)
+            self._check(name, request, said)
         if len(self.found) > before or expected is None:
             return None
-        for fact_ in self.table.policy.facts.values():
-            if fact_.env is not None and fact_.default is not None and not _gives(asked.request, fact_.name):
-                asked.say(*fact_options(fact_, fact_.default))
         suffix = f" [{', '.join(f'{key} {value}' for key, value in cell.items())}]" if cell else ""
         return Case(
             name=name.text + suffix,
             span=name.span,
-            request=asked.request,
+            request=request,
             state=state,
             expected=expected,
             cell=cell,
-            options=asked.options,
+            options=_options(self.table, base, Asked(request, state)),
         )
 
     def _check(self, name: Scalar, request: Request, said: _Said) -> None:
@@ -238,11 +232,11 @@ class _Resolver:
             return no_request(story.span, f"story {story.text}: {problem.message}", help)
         return no_request(name.span, problem.message, help)
 
-    def _story(self, said: _Said) -> _Asked | None:
+    def _base(self, said: _Said) -> _Base | None:
         """The request that a story gives; an empty one without a story, None where there is no such story."""
         node, path = said.keys.get("story"), said.keys.get("prd", self.suite.prd)
         if not isinstance(node, Scalar):
-            return _Asked(Request())
+            return _Base()
         prd = self.prds.get(path.text if isinstance(path, Scalar) else FOUND_PRD)
         if prd is None:
             return None
@@ -252,113 +246,116 @@ class _Resolver:
             self.found.append(no_story(node.span, error.problem.message, error.problem.help))
             return None
         request = story_request(self.table.policy, story, delegating(prd, story))
-        return _Asked(request, ("--prd", prd.name, "--story", story.id))
+        return _Base(request, ("--prd", prd.name, "--story", story.id))
 
-    def _person(self, asked: _Asked, said: _Said) -> None:
-        """The model that a person asks for, and what failed before."""
-        preferred = said.keys.get("preferred")
-        if isinstance(preferred, Scalar):
-            key = self.names.model(preferred)
-            asked.request = replace(asked.request, preferred=key)
-            asked.say("--preferred", key or "")
-        failures = [self._failure(asked, text) for text in texts(said.keys.get("failed"))]
-        asked.request = replace(asked.request, failures=tuple(f for f in failures if f is not None))
+    def _person(self, said: _Said, request: Request) -> Request:
+        """With the model that a person asks for, and what failed before."""
+        failures = (self._failure(text) for text in texts(said.keys.get("failed")))
+        return replace(
+            request,
+            preferred=self.names.model(said.keys.get("preferred")),
+            failures=tuple(failure for failure in failures if failure is not None),
+        )
 
-    def _failure(self, asked: _Asked, scalar: Scalar) -> Failure | None:
+    def _failure(self, scalar: Scalar) -> Failure | None:
         match = _FAILED.fullmatch(scalar.text)
         if match is None:
             self.found.append(unreadable_value(scalar.span, scalar.text, "failure", _FAILED_FORMS))
             return None
         gate, name, tier = match.groups()
+        cause = f"gate {name}" if gate else name
+        gates = [f"gate {e.gate}" for e in self.table.policy.escalations if e.gate is not None]
+        self.names.check(scalar.span, "failure", cause, gates if gate else [*gates, *FailureKind])
         if tier is not None:
             self.names.check(scalar.span, "tier", tier, self.table.tiers)
-        gates = [f"gate {e.gate}" for e in self.table.policy.escalations if e.gate is not None]
-        if gate is None:
-            self.names.check(scalar.span, "failure", name, [*gates, *FailureKind])
-            asked.options = None  # no option says that a model failed
-            return Failure(name, tier)
-        self.names.check(scalar.span, "failure", f"gate {name}", gates)
-        asked.say("--gate", f"{name}=failed" + (f":{tier}" if tier else ""))
-        return Failure(f"gate {name}", tier)
+        return Failure(cause, tier)
 
     # facts
 
-    def _fact(self, asked: _Asked, name: str, span: Span, node: Node) -> None:
+    def _fact(self, request: Request, name: str, span: Span, node: Node) -> Request:
         fact = self.table.policy.facts.get(name)
         if fact is None:
             self.found.append(unknown_name(span, "fact", name, self.table.policy.facts))
         elif fact.kind is FactKind.SET:
-            self._requires(asked, node)
+            return replace(request, requires=self._requires(node))
         elif not isinstance(node, Scalar):
             self.found.append(no_request(node.span, f"`{name}` is one value", "write a single one"))
         elif name == "tier":
-            self._tier(asked, node)
+            self.names.check(node.span, "tier", node.text, (*self.table.tiers, "none"))
+            tier = None if node.text == "none" else node.text
+            return replace(_with_tier(request, tier), story_tier=None)
         else:
-            if name == "domain":
-                self.names.check(node.span, "domain", node.text, (*self.table.policy.domains, "none"))
-            value = _value(fact, node)
-            if fact.whole and not (isinstance(value, float) and value.is_integer()):
-                message = f"`{name}` can't be {node.text}"
-                self.found.append(no_request(node.span, message, "it is a whole number"))
-                return
-            asked.request = with_fact(asked.request, name, value)
-            asked.say(*fact_options(fact, value))
+            return self._with_value(request, fact, node)
+        return request
 
-    def _requires(self, asked: _Asked, node: Node) -> None:
+    def _with_value(self, request: Request, fact: Fact, node: Scalar) -> Request:
+        if fact.name == "domain":
+            self.names.check(node.span, "domain", node.text, (*self.table.policy.domains, "none"))
+        value = _value(fact, node)
+        if fact.whole and not (isinstance(value, float) and value.is_integer()):
+            message = f"`{fact.name}` can't be {node.text}"
+            self.found.append(no_request(node.span, message, "it is a whole number"))
+            return request
+        return with_fact(request, fact.name, value)
+
+    def _requires(self, node: Node) -> frozenset[str]:
         wanted = [scalar for scalar in texts(node) if scalar.text != "nothing"]
         for scalar in wanted:
             self.names.check(scalar.span, "capability", scalar.text, CAPABILITIES)
-        before, now = asked.request.requires, frozenset(scalar.text for scalar in wanted)
-        for name in CAPABILITIES:
-            if name in before | now:
-                no = "" if name in now else "no-"
-                asked.say(f"--{no}requires-{name.replace('_', '-')}")
-        asked.request = replace(asked.request, requires=now)
-
-    def _tier(self, asked: _Asked, node: Scalar) -> None:
-        """The tier that a person asks for stands in place of the story's."""
-        none = node.text == "none"
-        if none and asked.request.story_tier is not None:
-            asked.options = None  # no option takes away what a story says
-        elif not none:
-            self.names.check(node.span, "tier", node.text, (*self.table.tiers, "none"))
-            asked.say("--tier", node.text)
-        tier = None if none else node.text
-        asked.request = replace(_with_tier(asked.request, tier), story_tier=None)
+        return frozenset(scalar.text for scalar in wanted)
 
     # the state
 
-    def _state(self, asked: _Asked, said: _Said) -> State:
-        now, at = NOON.replace(tzinfo=self.table.zone), said.keys.get("at")
-        if isinstance(at, Scalar):
-            found = moment(at.text, self.table.zone)
-            if found is None:
-                forms = "2026-01-05T10:00, or with an offset 2026-01-05T10:00+01:00"
-                self.found.append(unreadable_value(at.span, at.text, "time", forms))
-            now = found or now
-        if at is not None or reads_clock(self.table):
-            asked.say("--at", now.isoformat(timespec="minutes"))
-        spend = dict(self._spend(asked, name, span, node) for name, (span, node) in said.spend.items())
-        down = self.names.models(said.keys.get("down"))
-        for key in down:
-            asked.say("--down", key)
-        available = None
-        if "available" in said.keys:
-            available = frozenset(self.names.models(said.keys["available"]))
-            asked.options = None  # the option looks at the keys of this machine
-        return State(now=now, spend=spend, down=frozenset(down), available=available)
+    def _state(self, said: _Said) -> State:
+        available = said.keys.get("available")
+        return State(
+            now=self._now(said.keys.get("at")),
+            spend=dict(self._spend(name, span, node) for name, (span, node) in said.spend.items()),
+            down=frozenset(self.names.models(said.keys.get("down"))),
+            available=None if available is None else frozenset(self.names.models(available)),
+        )
 
-    def _spend(self, asked: _Asked, name: str, span: Span, node: Node) -> tuple[str, Spend]:
+    def _now(self, node: Node | None) -> datetime:
+        if not isinstance(node, Scalar):
+            return noon(self.table)
+        found = moment(node.text, self.table.zone)
+        if found is None:
+            forms = "2026-01-05T10:00, or with an offset 2026-01-05T10:00+01:00"
+            self.found.append(unreadable_value(node.span, node.text, "time", forms))
+        return found or noon(self.table)
+
+    def _spend(self, name: str, span: Span, node: Node) -> tuple[str, Spend]:
         budget = self.table.policy.budgets.get(name)
         if budget is None:
             self.found.append(unknown_name(span, "budget", name, self.table.policy.budgets))
             return name, Spend()
-        text = node.text if isinstance(node, Scalar) else _words(node)
-        nusd = spent_nusd(text, budget)
+        nusd = spent_nusd(_words(node), budget)
         if nusd is None:
-            self.found.append(unreadable_value(node.span, text, "amount", AMOUNTS))
-        asked.say("--spend", f"{name}={text}")
+            self.found.append(unreadable_value(node.span, _words(node), "amount", AMOUNTS))
         return name, Spend(nusd or 0)
+
+
+def _options(table: DecisionTable, base: _Base, asked: Asked) -> tuple[str, ...] | None:
+    """The options of `explain` that ask this; None where they can't say it."""
+    request, story = asked.request, base.request
+    took_tier = story.story_tier is not None and request.story_tier is None and request.tier is None
+    if asked.state.available is not None or took_tier:
+        return None
+    gone = story.requires - request.requires
+    less = [f"--no-requires-{name.replace('_', '-')}" for name in CAPABILITIES if name in gone]
+    changed = {
+        name: getattr(request, name)
+        for name in (each.name for each in fields(Request))
+        if getattr(request, name) != getattr(story, name)
+    }
+    changed |= {
+        "requires": request.requires - story.requires,
+        "inputs": {n: value for n, value in request.inputs.items() if story.inputs.get(n) != value},
+        "story_tier": None,
+        "delegated_by": None,
+    }
+    told = [name for name in table.policy.facts if _gives(story, name)]
+    return (*base.options, *less, *options_of(table, replace(asked, request=Request(**changed)), told))
 
 
 def _gives(request: Request, name: str) -> bool:

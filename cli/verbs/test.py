@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,14 +13,16 @@ import click
 from ...engine.coverage import cover
 from ...engine.mutants import Mutant, mutants, tried
 from ...engine.testing import Runner
+from ...policy.words import listed_count
+from ...router import Engine
 from ...schemas.suite import Result
-from .. import completing
+from .. import completing, config
 from ..exits import Exit
 from ..options import color_option, policy_option
 from ..output import note, out, progress, safe
 from ..suites import Bench, find_files, load
 from ..testing import Mutation, Tested, as_document, as_junit, lines, percent
-from ..writing import rewrite
+from ..writing import rewrite, write_new
 
 MOST_MUTANTS = 2_000
 """Changes tried in one run; of more, some all over the policy."""
@@ -38,6 +41,10 @@ MOST_MUTANTS = 2_000
     metavar="PERCENT",
     help="The exit code is 1 where coverage or mutation is below.",
 )
+@click.option("--generate", is_flag=True, help="Write a first test file: what the policy gives today.")
+@click.option(
+    "-o", "--output", metavar="FILE", shell_complete=completing.files, help="With --generate: a new file."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("--junit", "junit_file", metavar="FILE", help="Write a JUnit report, too.")
 @policy_option
@@ -50,6 +57,8 @@ def command(
     coverage: bool,
     mutate: bool,
     threshold: float | None,
+    generate: bool,
+    output: str | None,
     as_json: bool,
     junit_file: str | None,
     policies: tuple[str, ...],
@@ -63,6 +72,11 @@ def command(
     """
     if threshold is not None and not (coverage or mutate):
         raise click.UsageError("--threshold needs --coverage or --mutate: of what?")
+    if generate:
+        _generate(files, policies, output)
+        return Exit.OK
+    if output is not None:
+        raise click.UsageError("--output needs --generate; a report is written by --junit")
     benches = load(find_files(files, policies), policies)
     chosen = [chosen for bench in benches if (chosen := _chosen(bench, text)).cases]
     if not chosen:
@@ -86,6 +100,31 @@ def command(
     for sentence in below:
         note(safe(sentence))
     return Exit.FINDINGS if failed or below else Exit.OK
+
+
+def _generate(files: tuple[str, ...], policies: tuple[str, ...], output: str | None) -> None:
+    """Write a test file of the policy as it is: to a file that isn't there yet, or to stdout."""
+    from ...engine.analysis.diagram import TooLarge
+    from ...engine.analysis.findings import winning_witnesses
+    from ...engine.generate import generate
+
+    if files:
+        raise click.UsageError("--generate runs no test file; name the policy by --policy, a new file by -o")
+    paths = [Path(policy) for policy in policies] or config.find_policy(Path.cwd())
+    table = Engine.load(*paths).table
+    folder = Path.cwd() if output is None else Path(output).absolute().parent
+    try:
+        witnesses = winning_witnesses(table)
+    except TooLarge:
+        witnesses = {}
+    found = generate(table, witnesses, [os.path.relpath(path, folder) for path in paths])
+    if output is None:
+        out(found.text.rstrip("\n"))
+    else:
+        write_new(Path(output), found.text.encode())
+        note(f"wrote {output}: {listed_count(found.cases, 'case')}")
+    for statement in found.without:
+        note(f"note: no case was found in which this counts: {safe(statement)}")
 
 
 def _chosen(bench: Bench, text: str | None) -> Bench:

@@ -30,7 +30,7 @@ tier high from complexity 5 has large, gone
 input stage is one of dev, prod default dev
 input risk is 1 to 5
 input trusted is yes or no default no from env TRUSTED
-domain law prefers large
+domain law prefers small
 rule production when stage is prod use tier high
 never use small when risk is at least 4  because "Too risky."
 budget daily is $10 per day
@@ -135,7 +135,7 @@ def test_a_failure_is_1_and_says_why(here: Path) -> None:
         "  first  expected large, got small\n"
         "  why    small: the cheapest that can serve\n"
         "         large: in tier high, the request is in low\n"
-        "  see    policyctl explain --policy small.policy --risk 1 --complexity 1 --trusted no\n"
+        "  see    policyctl explain --policy small.policy --complexity 1 --risk 1 --trusted no\n"
         "\n"
         "1 passed, 1 failed\n"
     )
@@ -685,15 +685,14 @@ def test_hostile_files_are_refused_soon(here: Path, text: str) -> None:
     assert len(ran.out) < 2_000_000
 
 
-def test_control_characters_are_shown_not_obeyed(here: Path) -> None:
+def test_control_characters_reach_no_terminal(here: Path) -> None:
     """
-    An escape sequence that YAML writes by its code reaches no terminal.
+    An escape sequence, raw or as YAML writes it by its code, is refused and not obeyed.
     """
-    text = CASES.replace("small work", '"\\e[31mred"').replace("first: small", "first: large")
-    ran = run(here, text)
-
-    assert 1 == ran.code
-    assert "\x1b" not in ran.out
+    for text in ('"\\e[31mred"', "\x1b[31mred"):
+        ran = run(here, CASES.replace("small work", text))
+        assert 2 == ran.code
+        assert "\x1b" not in ran.out
 
 
 # --- coverage and mutation ----------------------------------------------------------------------------------
@@ -798,6 +797,59 @@ def test_ctrl_c_ends_mutation(here: Path) -> None:
         _, err = process.communicate(timeout=30)
 
     assert (130, "") == (process.returncode, err.strip())
+
+
+# --- generated ----------------------------------------------------------------------------------------------
+
+
+def test_a_first_file_is_generated(here: Path) -> None:
+    """
+    --generate prints a test file with a case for each statement, which passes and reaches all of them.
+    """
+    ran = call("test", "--generate", at=here)
+    write(here, "small.test.yaml", ran.out)
+    told = call("test", "--coverage", "--json", at=here).json
+    goals = told["policies"][0]["coverage"]["goals"]
+
+    assert (0, "") == (ran.code, ran.err)
+    assert (8, 0) == (told["passed"], told["failed"])
+    assert [] == [goal for goal in goals if not (goal["reached"] or goal["wanted"].startswith("`"))]
+
+
+def test_a_generated_file_is_written_once(here: Path) -> None:
+    """
+    -o writes a file that isn't there yet, with the policy's path from its folder; it never writes over one.
+    """
+    (here / "tests").mkdir()
+    first = call("test", "--generate", "-o", "tests/a.test.yaml", at=here)
+    second = call("test", "--generate", "-o", "tests/a.test.yaml", at=here)
+
+    assert (0, "", "wrote tests/a.test.yaml: 8 cases\n") == (first.code, first.out, first.err)
+    assert "\npolicy: ../small.policy\n" in (here / "tests/a.test.yaml").read_text(encoding="utf-8")
+    assert 0 == call("test", at=here).code
+    assert (2, "") == (second.code, second.out)
+    assert "there already" in second.err
+
+
+def test_what_no_case_was_found_for_is_told(here: Path) -> None:
+    """
+    A statement that can't count is named on stderr.
+    """
+    write(here, "small.policy", POLICY + "rule late when stage is prod and risk is 2 use large\n")
+    ran = call("test", "--generate", at=here)
+
+    assert (0, "note: no case was found in which this counts: rule late\n") == (ran.code, ran.err)
+
+
+@pytest.mark.parametrize("words", [["x.test.yaml"], ["-o", "y.yaml"]])
+def test_generate_runs_no_file(here: Path, words: list[str]) -> None:
+    """
+    --generate takes no test file, and -o needs --generate.
+    """
+    write(here, "x.test.yaml", named("x"))
+    more = [] if "-o" in words else ["--generate"]
+
+    assert 2 == call("test", *more, *words, at=here).code
 
 
 # --- for programs -------------------------------------------------------------------------------------------

@@ -16,15 +16,20 @@ from typing import Any
 
 import pytest
 
+from policyctl.engine.analysis.findings import winning_witnesses
 from policyctl.engine.compile import compile_policy
 from policyctl.engine.coverage import cover
+from policyctl.engine.generate import generate
 from policyctl.engine.mutants import mutants, tried
+from policyctl.engine.suite import resolve
 from policyctl.engine.testing import Runner
+from policyctl.policy.suite import read_suite
 from policyctl.schemas.decision import Decision, Outcome
 from policyctl.schemas.errors import RequestError
 from policyctl.schemas.policy import Action, CheckedPolicy, Policy
 from policyctl.schemas.request import Request, Spend, State
 from policyctl.schemas.suite import NO_RULE, Case, Expected
+from policyctl.schemas.text import Source
 
 from ..reference import evaluator
 from ..reference.generate import HERE, maybe, random_policy, random_request, random_state, seeded, some
@@ -260,3 +265,26 @@ def test_a_changed_spend_is_another_situation() -> None:
 
     assert runner.situation(first) is runner.situation(first)
     assert runner.situation(first) is not runner.situation(second)
+
+
+def test_what_is_generated_can_be_read_and_passes() -> None:
+    """
+    The test file that is generated for a random policy has no finding, and each of its cases passes.
+    """
+    rng = seeded(f"generated/{SEED}")
+    cases = 0
+    for number in range(max(POLICIES // 4, 10)):
+        policy = random_policy(rng)
+        table = compile_policy(CheckedPolicy(policy))
+        witnesses = winning_witnesses(table)
+        text = generate(table, witnesses, ["random.policy"]).text
+        read = read_suite(Source("generated", text))
+        assert read.suite is not None
+        resolved = resolve(table, read.suite, {})
+        results = list(Runner(table).results(resolved.cases))
+
+        assert () == (*read.diagnostics, *resolved.diagnostics), (number, text)
+        assert [] == [result.mismatches for result in results if not result.passed], (number, text)
+        assert {rule.name for rule in policy.rules} >= set(witnesses)
+        cases += len(results)
+    assert cases > 5 * POLICIES // 4
