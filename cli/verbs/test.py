@@ -118,6 +118,10 @@ def _generate(files: tuple[str, ...], policies: tuple[str, ...], output: str | N
     except TooLarge:
         witnesses = {}
     found = generate(table, witnesses, [os.path.relpath(path, folder) for path in paths])
+    if not found.cases:
+        raise click.ClickException(
+            "no request was found that this policy serves; policyctl validate says more"
+        )
     if output is None:
         out(found.text.rstrip("\n"))
     else:

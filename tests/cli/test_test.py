@@ -825,7 +825,7 @@ def test_a_generated_file_is_written_once(here: Path) -> None:
     second = call("test", "--generate", "-o", "tests/a.test.yaml", at=here)
 
     assert (0, "", "wrote tests/a.test.yaml: 8 cases\n") == (first.code, first.out, first.err)
-    assert "\npolicy: ../small.policy\n" in (here / "tests/a.test.yaml").read_text(encoding="utf-8")
+    assert '\npolicy: "../small.policy"\n' in (here / "tests/a.test.yaml").read_text(encoding="utf-8")
     assert 0 == call("test", at=here).code
     assert (2, "") == (second.code, second.out)
     assert "there already" in second.err

@@ -277,7 +277,10 @@ def test_what_is_generated_can_be_read_and_passes() -> None:
         policy = random_policy(rng)
         table = compile_policy(CheckedPolicy(policy))
         witnesses = winning_witnesses(table)
-        text = generate(table, witnesses, ["random.policy"]).text
+        generated = generate(table, witnesses, ["random.policy"])
+        if generated.cases == 0:  # a budget of nothing pauses everything
+            continue
+        text = generated.text
         read = read_suite(Source("generated", text))
         assert read.suite is not None
         resolved = resolve(table, read.suite, {})
