@@ -6,9 +6,9 @@ import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
+from typing import TYPE_CHECKING
 
 from ..engine.expecting import sentences, winner
-from ..engine.mutants import Mutant
 from ..policy.words import listed_count
 from ..schemas.suite import Case, Goal, Mismatch, Result
 from ..schemas.text import Source, Span
@@ -17,6 +17,9 @@ from .diagnostics import place
 from .explaining import why_not
 from .output import bad, dim, good, hang, named, safe, strong, unstyled
 from .suites import Bench
+
+if TYPE_CHECKING:
+    from ..engine.mutants import Mutant
 
 FORMAT_VERSION = "1.0"
 

@@ -238,8 +238,9 @@ class _Generator:
 
 
 def _can_be_written(case: Case) -> bool:
-    """Whether a test file can say a case: what a story says of tier and models it says by a story only."""
-    return case.request.story_tier is None and not case.request.story_models
+    """Whether a test file can say a case: not what is held, and what a story asks for by a story only."""
+    held = any(spend.held_nusd for spend in case.state.spend.values())
+    return case.request.story_tier is None and not case.request.story_models and not held
 
 
 def _within(tier: Tier) -> float:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import product
 
 from ..policy.words import (
     condition_words,
@@ -39,8 +40,10 @@ from ..schemas.policy import (
 )
 from ..schemas.suite import Case
 from ..schemas.text import Span
+from .analysis.diagram import TooLarge
+from .analysis.findings import winning_witnesses
 from .changed import less, put, swapped, with_budget, with_domain, with_fallback
-from .compile import compile_policy
+from .compile import alternatives, compile_policy
 from .testing import Runner
 
 _STEP = 1
@@ -49,16 +52,25 @@ _STEP = 1
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """A changed policy, and the change in words with its place."""
+    """
+    A changed policy, and the change in words with its place.
+
+    `swapped` are the rules that changed places: where they never match together, nothing changed.
+    """
 
     statement: str
     change: str
     span: Span
     policy: Policy
+    swapped: tuple[Rule, Rule] | None = None
 
 
 def tried(mutants: Iterable[Mutant], cases: tuple[Case, ...]) -> Iterator[tuple[Mutant, Case | None]]:
-    """Each mutant with a case that notices it; None: all cases pass as before."""
+    """
+    Each mutant with a case that notices it; None: all cases pass as before.
+
+    One that no case can notice is left out.
+    """
     order = list(cases)
     for mutant in mutants:
         runner = Runner(compile_policy(CheckedPolicy(mutant.policy)))
@@ -66,7 +78,20 @@ def tried(mutants: Iterable[Mutant], cases: tuple[Case, ...]) -> Iterator[tuple[
         if noticing is not None:  # what notices one change of a statement often notices the next
             order.remove(noticing)
             order.insert(0, noticing)
+        elif mutant.swapped is not None and _never_together(mutant.policy, *mutant.swapped):
+            continue
         yield mutant, noticing
+
+
+def _never_together(policy: Policy, first: Rule, second: Rule) -> bool:
+    """Whether it is proven that no request matches two rules."""
+    pairs = product(alternatives(first.when), alternatives(second.when))
+    both = replace(first, when=tuple((*one, *other) for one, other in pairs))
+    alone = compile_policy(CheckedPolicy(replace(policy, rules=(both,), limits=())))
+    try:
+        return both.name not in winning_witnesses(alone)
+    except TooLarge:
+        return False
 
 
 def mutants(policy: Policy) -> Iterator[Mutant]:
@@ -104,9 +129,11 @@ def _rules(policy: Policy) -> Iterator[Mutant]:
             yield Mutant(name, words, span, replace(policy, rules=changed))
         for words, other in _targets(policy, rule):
             yield Mutant(name, words, rule.span, replace(policy, rules=put(policy.rules, n, other)))
-        if n + 1 < len(policy.rules):
-            words = f"put below rule {policy.rules[n + 1].name}"
-            yield Mutant(name, words, rule.span, replace(policy, rules=swapped(policy.rules, n)))
+        for below in policy.rules[n + 1 : n + 2]:
+            if (rule.tier, rule.models) != (below.tier, below.models):
+                other_order = replace(policy, rules=swapped(policy.rules, n))
+                words = f"put below rule {below.name}"
+                yield Mutant(name, words, rule.span, other_order, (rule, below))
 
 
 def _targets(policy: Policy, rule: Rule) -> Iterator[tuple[str, Rule]]:

@@ -7,11 +7,11 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 import click
 
 from ...engine.coverage import cover
-from ...engine.mutants import Mutant, mutants, tried
 from ...engine.testing import Runner
 from ...policy.words import listed_count
 from ...router import Engine
@@ -23,6 +23,8 @@ from ..output import note, out, progress, safe
 from ..suites import Bench, find_files, load
 from ..testing import Mutation, Tested, as_document, as_junit, lines, percent
 from ..writing import rewrite, write_new
+
+T = TypeVar("T")
 
 MOST_MUTANTS = 2_000
 """Changes tried in one run; of more, some all over the policy."""
@@ -115,7 +117,7 @@ def _generate(files: tuple[str, ...], policies: tuple[str, ...], output: str | N
     folder = Path.cwd() if output is None else Path(output).absolute().parent
     try:
         witnesses = winning_witnesses(table)
-    except TooLarge:
+    except TooLarge:  # then the rules have no case, which is told
         witnesses = {}
     found = generate(table, witnesses, [os.path.relpath(path, folder) for path in paths])
     if not found.cases:
@@ -148,6 +150,8 @@ def _run(benches: Sequence[Bench], fail_fast: bool) -> Iterator[Tested]:
 
 
 def _mutated(bench: Bench) -> Mutation:
+    from ...engine.mutants import mutants, tried
+
     every = list(mutants(bench.engine.policy))
     some = _spread(every, MOST_MUTANTS)
     found = []
@@ -160,7 +164,7 @@ def _mutated(bench: Bench) -> Mutation:
     return Mutation(tuple(found), len(every) - len(some))
 
 
-def _spread(every: list[Mutant], most: int) -> list[Mutant]:
+def _spread(every: list[T], most: int) -> list[T]:
     """At most so many of them, from all over the list."""
     if len(every) <= most:
         return every

@@ -760,6 +760,18 @@ def test_mutation_names_what_no_case_noticed(here: Path) -> None:
     assert "rule production" not in ran.out.partition("noticed by no case")[2]
 
 
+@pytest.mark.parametrize(("when", "told"), [("stage is dev", False), ("risk is 1", True)])
+def test_rules_that_never_meet_may_change_places(here: Path, when: str, told: bool) -> None:
+    """
+    That two rules change places is no change where it is proven that no request matches both.
+    """
+    write(here, "small.policy", POLICY + f"rule other when {when} use tier low\n")
+    ran = run(here, one_case("facts: {complexity: 1, risk: 1}\nexpect: {rule: other}"), "--mutate")
+
+    assert 0 == ran.code
+    assert told is ("rule production: put below rule other" in ran.out)
+
+
 def test_changes_are_not_tried_where_a_case_fails(here: Path) -> None:
     """
     Mutation waits until every case passes.

@@ -240,7 +240,10 @@ def test_every_change_is_one_and_is_noticed_as_the_reference_says() -> None:
         drawn = list(random_cases(rng, policy))
         cases = tuple(case for case, decision in drawn if as_expected(case.expected, decision))
         some_mutants = rng.sample(every := list(mutants(policy)), min(len(every), 30))
-        for mutant, case in tried(some_mutants, cases):
+        results = list(tried(some_mutants, cases))
+        left_out = [mutant for mutant in some_mutants if mutant not in [each for each, _ in results]]
+        assert [] == [m.change for m in left_out if any(notices(m.policy, each) for each in cases)]
+        for mutant, case in results:
             total += 1
             noticed += case is not None
             assert mutant.policy != policy, mutant.change
