@@ -18,6 +18,7 @@ from ..schemas.diagnostics import Diagnostic, Report, Severity
 from ..schemas.text import Source, Span
 from .check import in_order
 from .checks.p602_ignore import malformed, unused
+from .checks.p718_unproved import CODE as UNPROVED
 from .yaml import Mapping, Node, Scalar, read_yaml
 from .yaml_surface import YAML_ENDINGS
 
@@ -51,8 +52,8 @@ def without_ignored(report: Report, *, whole: bool) -> Report:
     """
     A report without the warnings that its texts ask to ignore.
 
-    An ignore that ignores nothing is a warning itself; where the policy wasn't checked as a `whole`
-    that isn't known.
+    An ignore that ignores nothing is a warning itself; where the policy wasn't checked as a `whole`, or
+    something stayed unproved, that isn't known.
     """
     texts = {s.name: _Text(s) for s in report.sources if _ADDRESSED.search(s.text)}
     read = [each for text in texts.values() for each in text.ignores()]
@@ -61,7 +62,7 @@ def without_ignored(report: Report, *, whole: bool) -> Report:
     told = [(_place(texts, diagnostic), diagnostic) for diagnostic in report.diagnostics]
     wanted = {each.place for each in read if isinstance(each, Ignore)}
     kept = [d for place, d in told if d.severity is Severity.ERROR or place not in wanted]
-    if whole and len(told) < MOST_CERTAIN:
+    if whole and len(told) < MOST_CERTAIN and not any(d.code == UNPROVED for d in report.diagnostics):
         kept += islice(_useless(read, {place: d.severity for place, d in told}), MAX_USELESS)
     return replace(report, diagnostics=in_order(report.sources, kept))
 

@@ -277,6 +277,16 @@ def test_where_findings_may_be_cut_off_nothing_is_said_of_ignores() -> None:
     assert warnings == without_ignored(Report((source,), warnings), whole=True).diagnostics
 
 
+def test_where_something_is_unproved_nothing_is_said_of_ignores() -> None:
+    """
+    What the proofs didn't get to may be just what an ignore is about.
+    """
+    source = Source("a", "# policyctl: ignore[P704]\nx\n")
+    unproved = Diagnostic("P718", Severity.WARNING, "unproved: everything", None)
+
+    assert (unproved,) == without_ignored(Report((source,), (unproved,)), whole=True).diagnostics
+
+
 def comments_of(text: str) -> list[tuple[int, int]]:
     """
     Return where comments to policyctl stand, as the lexer of the language has it: in none of its tokens.
