@@ -109,9 +109,6 @@ def command(
     _tell(shown, output_file, checked.report, note if fix and text.piped else out)
     if mended.fixed and output_format not in FOR_READERS:
         note(f"note: {listed_count(len(mended.fixed), 'finding')} fixed")
-    if checked.policy is not None and checked.policy.policy.promises and not checked.report.has_errors:
-        count = listed_count(len(checked.policy.policy.promises), "promise")
-        note(f"note: {count} read, but not proven: this version can't do that yet")
     return exit_code
 
 
@@ -191,4 +188,7 @@ def _summary(policy: Policy) -> str:
         (len(policy.budgets), "budget"),
         (len(policy.examples), "example"),
     ]
-    return f"policy {policy.name}: {', '.join(listed_count(n, word) for n, word in parts if n)}"
+    counts = [listed_count(n, word) for n, word in parts if n]
+    if policy.promises:
+        counts.append(f"{listed_count(len(policy.promises), 'promise')} proven")
+    return f"policy {policy.name}: {', '.join(counts)}"

@@ -22,6 +22,8 @@ from ...policy.checks.p712_cannot_serve import cannot_serve
 from ...policy.checks.p713_constant_window import constant_window
 from ...policy.checks.p714_unused import unused
 from ...policy.checks.p715_out_of_reach import out_of_reach
+from ...policy.checks.p716_broken_promise import broken_promise
+from ...policy.checks.p717_empty_promise import empty_promise
 from ...policy.checks.p718_unproved import unproved
 from ...policy.words import condition_words
 from ...schemas.diagnostics import Diagnostic
@@ -35,6 +37,7 @@ from .conditions import adding_nothing, always_holding, contradictions
 from .diagram import Diagrams, Path, TooLarge
 from .gaps import Gap, gaps
 from .matching import Matching, by_statement
+from .promises import broken, covers_nothing
 from .rules import never_winning, winning_paths, without_effect
 from .world import World
 
@@ -60,6 +63,8 @@ def analyse(table: DecisionTable, files: tuple[str, ...] = ()) -> Iterator[Diagn
             yield from islice(part(), MOST_OF_A_KIND)
         except TooLarge:
             yield unproved(None, what)
+    for number in range(len(table.policy.promises)):
+        yield from analysis.promise(number)
 
 
 def winning_witnesses(table: DecisionTable) -> dict[str, Case]:
@@ -219,6 +224,20 @@ class _Analysis:
             yield cannot_serve(
                 policy.models[key].span, message, "loosen a limit, or mark the model `disabled`"
             )
+
+    def promise(self, number: int) -> Iterator[Diagnostic]:
+        """What is wrong with a promise; where it can't be told, that."""
+        promise = self.table.policy.promises[number]
+        try:
+            world = self._world()
+            found = broken(world, promise, number)
+            if found is not None:
+                words, asked = words_of(self.table, found.case), self._asked(found.case)
+                yield broken_promise(promise.span, promise.name, found.reason, words, asked)
+            elif covers_nothing(world, number):
+                yield empty_promise(promise.span, promise.name)
+        except TooLarge:
+            yield unproved(promise.span, f"whether promise `{promise.name}` holds")
 
     # what nobody reads
 

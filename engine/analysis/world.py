@@ -222,6 +222,10 @@ class World:
             result |= self.bit_of[key]
         return result
 
+    def keys(self, mask: int) -> tuple[str, ...]:
+        """The models of a mask."""
+        return tuple(key for key, bit in self.bit_of.items() if bit & mask)
+
     @cached_property
     def fallback_mask(self) -> int:
         """The models that the fallback list names."""
@@ -251,6 +255,11 @@ class World:
         if found is None:
             found = self._situations[key, case.state.down] = observe(self.table, case.state)
         return found
+
+    def matched_rule(self, case: Case, path: Path) -> Rule | None:
+        """The first rule that matches in the case of a path."""
+        facts = facts_of(self.table, case.request)
+        return matching(self.table, alive_rows(self.table, facts, self.situation(case, path)))[0]
 
     def routing(self, case: Case, path: Path, *, rule: Rule | str | None = "matched") -> Routing:
         """What the engine decides for the case of a path; with another rule than the one that matches."""

@@ -20,15 +20,16 @@ from policyctl.engine.analysis.diagram import Diagrams
 from policyctl.engine.analysis.gaps import gaps
 from policyctl.engine.analysis.idle import limits_without_effect
 from policyctl.engine.analysis.matching import Matching
+from policyctl.engine.analysis.promises import broken
 from policyctl.engine.analysis.rules import effect_of, never_winning, winning_paths, without_effect
 from policyctl.engine.analysis.world import World
 from policyctl.engine.compile import compile_policy
 from policyctl.schemas.decision import Decision, Outcome
-from policyctl.schemas.policy import CheckedPolicy, Policy, ValueIs
+from policyctl.schemas.policy import CheckedPolicy, Policy, Promise, ValueIs
 from policyctl.schemas.request import Failure
 
 from ..reference import evaluator
-from ..reference.generate import maybe, seeded
+from ..reference.generate import maybe, seeded, some
 from ..reference.small import Ask, conditions_of, everything, small_policy
 
 POLICIES = int(os.environ.get("POLICYCTL_PROOFS", "800"))
@@ -98,6 +99,7 @@ def test_what_is_proven_is_what_a_walk_finds(share: int) -> None:
         rules_that_change_nothing_are_found(walk)
         conditions_that_never_hold_are_found(walk)
         limits_that_change_nothing_are_found(walk)
+        promises_are_proven_or_broken(walk)
 
 
 class Walk:
@@ -211,3 +213,59 @@ def limits_that_change_nothing_are_found(walk: Walk) -> None:
         superfluous = holds and forbids(left) == forbids(less)
         assert superfluous == (id(limit) in idle), (policy, limit)
         left = less if superfluous else left
+
+
+def promises_are_proven_or_broken(walk: Walk) -> None:
+    """A promise is told to be broken by a chain that breaks it, and else no chain does."""
+    policy, rng = walk.policy, seeded(walk.policy.digest)
+    for number, promise in enumerate(policy.promises):
+        found = broken(walk.world, promise, number)
+        if found is not None:
+            asked = evaluator.gather(policy, found.case.request)
+            assert evaluator.applies(policy, asked, found.case.state, promise.when), (policy, promise, found)
+            assert breaks(policy, promise, decided(policy, Ask(found.case.request, found.case.state)))
+            continue
+        covered = [
+            ask
+            for ask, (asked, state) in zip(walk.asks, walk.gathered, strict=True)
+            if evaluator.applies(policy, asked, state, promise.when)
+            and not any(spend.held_nusd for spend in state.spend.values())
+        ]
+        some_asks = rng.choices(covered, k=80) if covered else []
+        for ask in [*covered, *(worse(rng, policy, ask, promise) for ask in some_asks)]:
+            assert not breaks(policy, promise, decided(policy, ask)), (policy, promise, ask)
+
+
+def breaks(policy: Policy, promise: Promise, decision: Decision) -> bool:
+    """docs/language.md: what a promise says must be true of every chain, the whole chain."""
+    models = [policy.models[key] for key in decision.chain]
+    if not models:
+        return False
+    if promise.no_models:
+        return any(model.key in promise.no_models for model in models)
+    if promise.min_providers is not None:
+        return len({model.provider for model in models}) < promise.min_providers
+    if promise.max_price_in_nusd_per_mtok is not None:
+        return any(m.price_in_nusd_per_mtok > promise.max_price_in_nusd_per_mtok for m in models)
+    tokens = policy.estimate_input_tokens, policy.estimate_output_tokens
+    costs = [
+        (tokens[0] * m.price_in_nusd_per_mtok + tokens[1] * m.price_out_nusd_per_mtok + 500_000) // 1_000_000
+        for m in models
+    ]
+    assert promise.max_cost_nusd is not None
+    return any(cost > promise.max_cost_nusd for cost in costs)
+
+
+def worse(rng: Random, policy: Policy, ask: Ask, promise: Promise) -> Ask:
+    """A request after failures, each in the tier it was in, with models in cooldown, and maybe named ones."""
+    down = frozenset(key for key in policy.models if maybe(rng, 0.4))
+    state = replace(ask.state, down=down)
+    request = ask.request
+    if promise.no_models:
+        named = rng.choice((None, *policy.models))
+        request = replace(request, preferred=named, story_models=some(rng, tuple(policy.models), 0, 2))
+    for _ in range(rng.randint(0, 3)):
+        tier = decided(policy, Ask(request, state)).tier if maybe(rng, 0.5) else None
+        failure = Failure(rng.choice(("gate tests", "gate lint", "timeout")), tier)
+        request = replace(request, failures=(*request.failures, failure))
+    return Ask(request, state)

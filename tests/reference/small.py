@@ -413,7 +413,7 @@ def spends_of(budget: Budget, conditions: Sequence[Condition]) -> list[Spend]:
         (0, budget.limit_nusd, 2 * LIMIT) if any(lv.action is Action.PAUSE for lv in budget.levels) else (0,)
     )
     found: dict[Any, Spend] = {}
-    for amount, holding in itertools.product(sorted(a for a in amounts if a >= 0), held):
+    for holding, amount in itertools.product(held, sorted(a for a in amounts if a >= 0)):
         spend = Spend(amount, holding)
         state = State(now=MONDAY, spend={budget.name: spend})
         level = evaluator.reached_level(budget, state)
