@@ -40,7 +40,7 @@ MAX_CASES = 10_000
 FOUND_PRD = ""
 """The PRD of a file that names none."""
 
-_KEYS = ("story", "prd", "preferred", "failed", "at", "spend", "down", "available")
+_KEYS = ("story", "preferred", "failed", "at", "spend", "down", "available")
 """Keys of a case, beside its facts, that a matrix may give."""
 
 _TOKENS = re.compile(r"(\d{1,9})([kM])")
@@ -65,8 +65,10 @@ def resolve(table: DecisionTable, suite: Suite, prds: Mapping[str, Prd]) -> Reso
             that can't be had are missing; that has been told.
     """
     resolver = _Resolver(table, suite, prds, Names(table))
-    cases = tuple(islice(resolver.cases(), MAX_CASES))
-    return Resolved(cases, tuple(dict.fromkeys(resolver.names.found)))
+    cases = tuple(islice(resolver.cases(), MAX_CASES + 1))
+    if len(cases) > MAX_CASES:
+        resolver.found.append(too_many(cases[-1].span, "the cases of this file", MAX_CASES))
+    return Resolved(cases, tuple(dict.fromkeys(resolver.found)))
 
 
 def example_cases(table: DecisionTable) -> Iterator[Case]:
@@ -80,7 +82,6 @@ def example_cases(table: DecisionTable) -> Iterator[Case]:
                 request=asked.request,
                 state=asked.state,
                 expected=Expected(starts_with=example.gives),
-                cell={},
                 options=options_of(table, asked),
                 is_example=True,
             )
@@ -113,7 +114,7 @@ class _Said:
         if key.text in ("facts", "spend"):
             there = self.facts if key.text == "facts" else self.spend
             there.update({name.text: (name.span, value) for name, value in pairs(node)})
-        elif key.text in _KEYS:
+        elif key.text in (*_KEYS, "prd"):
             self.keys[key.text] = node
 
     def below(self, request: Request) -> None:
@@ -208,7 +209,6 @@ class _Resolver:
             request=request,
             state=state,
             expected=expected,
-            cell=cell,
             options=_options(self.table, base, Asked(request, state)),
         )
 

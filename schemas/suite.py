@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from .decision import Explanation
@@ -38,9 +37,8 @@ class Case:
     """
     A request, a state of the world, and what must come out.
 
-    `cell` are the values that a matrix gave, by name. `options` are those of `policyctl explain`
-    that ask the same; None where options can't say it. `is_example` marks an `example` statement
-    of the policy.
+    `options` are those of `policyctl explain` that ask the same; None where options can't say it.
+    `is_example` marks an `example` statement of the policy.
     """
 
     name: str
@@ -48,7 +46,6 @@ class Case:
     request: Request
     state: State
     expected: Expected
-    cell: Mapping[str, str]
     options: tuple[str, ...] | None
     is_example: bool = False
 

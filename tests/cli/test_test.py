@@ -477,6 +477,8 @@ def test_examples_are_tests_too(here: Path) -> None:
 # --- what can't be ------------------------------------------------------------------------------------------
 
 GOOD = "facts: {complexity: 1, risk: 1}\n"
+RISK, SMALL = "facts: {complexity: 1, risk: 1}", "expect: {first: small}"
+TENS = f"matrix: {{attempt: [{', '.join('1' * 10)}], output_tokens: [{', '.join('1' * 10)}]}}"
 EXPECT = "expect: {first: small}\n"
 
 
@@ -544,7 +546,15 @@ EXPECT = "expect: {first: small}\n"
         ),
         (one_case(GOOD + EXPECT + "matrix: {attempt: [2.5]}"), ("P904", 5, 24, "`attempt` can't be 2.5")),
         (one_case(GOOD + EXPECT + "matrix: {input_tokens: [lots]}"), ("P904", 5, 29, "`input_tokens` can't")),
-        (one_case(GOOD + EXPECT + "matrix: {risk: [[1]]}"), ("P904", 5, 21, "`risk` is one value")),
+        (one_case(GOOD + EXPECT + "matrix: {risk: [[a]]}"), ("P904", 5, 21, "`risk` is one value")),
+        (one_case(GOOD + EXPECT + "matrix: {spend: [80%]}"), ("P901", 5, 22, "expected a map")),
+        (
+            one_case(GOOD + EXPECT + "matrix: {story: [[S-1]]}"),
+            ("P901", 5, 22, "expected a text or a number"),
+        ),
+        (one_case(GOOD + EXPECT + "matrix: {down: [[[small]]]}"), ("P901", 5, 22, "expected a text")),
+        (one_case(GOOD + EXPECT + "matrix: {at: [{a: b}]}"), ("P901", 5, 20, "expected a text")),
+        (one_case(GOOD + EXPECT + "matrix: {prd: [a.json]}"), ("P903", 5, 14, "unknown fact `prd`")),
         (one_case(GOOD + EXPECT + "matrix: {risk: [.nan]}"), ("P904", 5, 21, "`risk` is a number")),
         (one_case(GOOD + "expect: {first: smal}"), ("P903", 4, 21, "unknown model `smal`")),
         (one_case(GOOD + "expect: {not: [smal]}"), ("P903", 4, 20, "unknown model `smal`")),
@@ -670,6 +680,7 @@ def test_a_story_that_is_not_there(here: Path) -> None:
         one_case(
             "matrix: {complexity: [%s], attempt: [%s], risk: [1]}\n" % ((", ".join("1" * 200),) * 2) + EXPECT
         ),
+        "cases:\n" + "".join(f"  - {{name: n{n}, {RISK}, {TENS}, {SMALL}}}\n" for n in range(101)),
         "x" * 300_000,
         "[" * 5_000,
         "cases: [" + "{name: a}, " * 2_000 + "]\n",

@@ -43,9 +43,7 @@ CASES = 12
 
 
 def case_of(request: Request, state: State, expected: Expected) -> Case:
-    return Case(
-        name="a case", span=HERE, request=request, state=state, expected=expected, cell={}, options=()
-    )
+    return Case(name="a case", span=HERE, request=request, state=state, expected=expected, options=())
 
 
 def random_cases(rng: random.Random, policy: Policy) -> Iterator[tuple[Case, Decision]]:
@@ -256,18 +254,27 @@ def notices(policy: Policy, case: Case) -> bool:
     return isinstance(decision, RequestError) or not as_expected(case.expected, decision)
 
 
-def test_a_changed_spend_is_another_situation() -> None:
+def test_each_state_is_a_situation_of_its_own() -> None:
     """
-    Cases that differ only in what is spent don't share a situation.
+    Cases share a situation where all of their state is the same, and only there.
     """
-    policy = random_policy(seeded("spend"))
+    policy = random_policy(seeded("states"))
     runner = Runner(compile_policy(CheckedPolicy(policy)))
-    state = random_state(seeded("spend"), policy)
-    name = next(iter(policy.budgets), "none")
-    first, second = (replace(state, spend={name: Spend(n)}) for n in (1, 2))
+    state = random_state(seeded("states"), policy)
+    key, other = list(policy.models)[:2]
+    states = [
+        replace(state, spend={"a": Spend(1)}, down=frozenset(), available=None),
+        replace(state, spend={"a": Spend(2)}, down=frozenset(), available=None),
+        replace(state, spend={"b": Spend(1)}, down=frozenset(), available=None),
+        replace(state, spend={"a": Spend(1)}, down=frozenset({key}), available=None),
+        replace(state, spend={"a": Spend(1)}, down=frozenset({other}), available=None),
+        replace(state, spend={"a": Spend(1)}, down=frozenset(), available=frozenset({key})),
+        replace(state, spend={"a": Spend(1)}, down=frozenset(), available=frozenset()),
+    ]
+    seen = [runner.situation(each) for each in states]
 
-    assert runner.situation(first) is runner.situation(first)
-    assert runner.situation(first) is not runner.situation(second)
+    assert seen == [runner.situation(replace(each)) for each in states]
+    assert len(states) == len({id(situation) for situation in seen})
 
 
 def test_what_is_generated_can_be_read_and_passes() -> None:
