@@ -15,7 +15,8 @@ from ..schemas.text import Source, Span
 from . import junit
 from .diagnostics import place
 from .explaining import why_not
-from .output import bad, dim, good, hang, named, safe, strong, unstyled
+from .output import bad, dim, good, hang, safe, strong, unstyled
+from .planning import cut
 from .suites import Bench
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ FORMAT_VERSION = "1.0"
 
 _MOST_REASONS = 8
 _MOST_LISTED = 50
+_LONGEST_STATEMENT = 60
 _LABELS = {"starts_with": "starts with", "costs_at_most": "cost"}
 
 
@@ -167,7 +169,7 @@ def _coverage(tested: Tested, goals: Sequence[Goal]) -> Iterator[str]:
     name = safe(tested.bench.engine.policy.name)
     yield ""
     yield f"{strong(f'Coverage of {name}')}  {percent(reached, len(goals))}, {reached:,} of {len(goals):,}"
-    rows = [(goal.span, f"{named(safe(goal.statement))}: {safe(goal.wanted)}") for goal in _told(goals)]
+    rows = [(goal.span, f"{_short(goal.statement)}: {safe(goal.wanted)}") for goal in _told(goals)]
     yield from _listed(tested.bench, "reached by no case:", rows)
 
 
@@ -190,7 +192,7 @@ def _mutation(tested: Tested, mutation: Mutation) -> Iterator[str]:
     yield f"{strong(f'Mutation of {safe(tested.bench.engine.policy.name)}')}  {share}"
     if mutation.left_out:
         yield f"  {listed_count(mutation.left_out, 'further change')} left out: too many to try"
-    rows = [(span, f"{named(safe(name))}: {safe(words)}") for span, name, words in _unnoticed(mutation)]
+    rows = [(span, f"{_short(name)}: {safe(words)}") for span, name, words in _unnoticed(mutation)]
     yield from _listed(tested.bench, "noticed by no case:", rows)
 
 
@@ -204,6 +206,11 @@ def _unnoticed(mutation: Mutation) -> Iterator[tuple[Span, str, str]]:
             yield missed[0].span, name, f"{missed[0].change}, nor {more}"
         else:
             yield from ((mutant.span, name, mutant.change) for mutant in missed)
+
+
+def _short(statement: str) -> str:
+    """A statement; of a long one the start, as its line stands before it."""
+    return cut(safe(statement), _LONGEST_STATEMENT)
 
 
 def _listed(bench: Bench, head: str, rows: Sequence[tuple[Span, str]]) -> Iterator[str]:

@@ -43,9 +43,6 @@ from .reading import input_value, moment, spent_nusd
 from .table import DecisionTable
 from .testing import Runner
 
-MOST_TRIED = 400
-"""Cases tried for one statement."""
-
 
 @dataclass(frozen=True, slots=True)
 class Generated:
@@ -149,7 +146,7 @@ class _Generator:
 
     def _failed(self, escalation: Escalation) -> Iterator[Case]:
         causes = [f"gate {escalation.gate}"] if escalation.gate else escalation.kinds
-        for case in self._plain(domains=False):
+        for case in reversed(list(self._plain(domains=False))):  # from the lowest tier there is most way up
             for cause in causes:
                 failures = (Failure(cause, escalation.from_tier),)
                 yield replace(case, request=replace(case.request, failures=failures))

@@ -723,6 +723,23 @@ def test_coverage_lists_what_is_not_reached(here: Path) -> None:
     assert "`risk is at least 4` is false" not in ran.out
 
 
+def test_pages_fit_80_columns(here: Path) -> None:
+    """
+    No line is wider than the page but a command to paste, which stays whole; a long statement is cut.
+    """
+    reason = "a reason of very many words " * 9
+    long = (
+        f'refuse when stage is prod and risk is 3 or when trusted is yes and risk is 2 because "{reason}"\n'
+    )
+    write(here, "small.policy", POLICY + long)
+    ran = run(here, CASES.replace("first: small", "outcome: no model"), "--coverage", "--verbose")
+    more = run(here, CASES, "--mutate", "--coverage")
+    lines = [line for line in (ran.out + more.out).splitlines() if not line.startswith("  see")]
+
+    assert [] == [line for line in lines if len(line) > 80]
+    assert "small.policy:18  refuse when stage is prod and risk is 3" in more.out
+
+
 def test_a_statement_that_is_not_reached_at_all_is_one_line(here: Path) -> None:
     """
     Where neither a statement nor any of its conditions is reached, that is one sentence.
