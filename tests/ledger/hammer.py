@@ -105,6 +105,37 @@ def append(path: Path, text: str) -> None:
     os.close(file)
 
 
+# --- speed -----------------------------------------------------------------------------------------------
+
+
+def pairs(job: dict[str, Any]) -> None:
+    """
+    Reserve and commit as fast as it goes, and write down how long the slowest answer took, and all.
+    """
+    start, results = time.time() + 0.2, Path(job["results"])
+
+    def work(process: int) -> None:
+        ledger, worst = open_ledger(job), [0.0] * job["threads"]
+
+        def pair(thread: int) -> None:
+            time.sleep(max(0, start - time.time()))
+            for number in range(job["each"]):
+                key = f"{process}:{thread}:{number}"
+                before = time.perf_counter()
+                ledger.reserve(attempt(key), send=True)
+                between = time.perf_counter()
+                ledger.commit(key, Usage(input_tokens=1, output_tokens=1, cost_nusd=1))
+                worst[thread] = max(worst[thread], between - before, time.perf_counter() - between)
+
+        in_threads(job["threads"], pair)
+        append(results, f"{max(worst)} {time.time() - start}\n")
+        ledger.close()
+
+    children = [fork(partial(work, number)) for number in range(job["processes"])]
+    for child in children:
+        os.waitpid(child, 0)
+
+
 # --- kills -----------------------------------------------------------------------------------------------
 
 
@@ -211,4 +242,4 @@ def _killer(point: str | None, count: int) -> Callable[[str], None]:
 
 
 if __name__ == "__main__":
-    {"admit": admit, "kill": kill}[sys.argv[1]](json.loads(sys.argv[2]))
+    {"admit": admit, "kill": kill, "pairs": pairs}[sys.argv[1]](json.loads(sys.argv[2]))
