@@ -154,10 +154,11 @@ class Book:
         return self._settle(tx, stored, HoldState.UNKNOWN, charged, usage, now_ms)
 
     def renew(self, tx: Tx, key: str, lease_ms: int, now_ms: int) -> Hold:
-        """The call goes on."""
+        """The call goes on: its lease ends no sooner than this, and never sooner than it did."""
         stored = get(tx, key)
         if stored.state in OPEN:
-            tx.run("UPDATE attempts SET lease_ms = ? WHERE key = ?", now_ms + lease_ms, key)
+            until_ms = not_before(tx, now_ms) + lease_ms
+            tx.run("UPDATE attempts SET lease_ms = ? WHERE key = ? AND lease_ms < ?", until_ms, key, until_ms)
         return stored.hold
 
     def _settle(

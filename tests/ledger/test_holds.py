@@ -244,6 +244,19 @@ def test_a_lease_that_passed_ends_a_hold(either: World) -> None:
     ]
 
 
+def test_renewing_never_shortens_a_lease(either: World) -> None:
+    """
+    A renewal by a clock that is behind, or for less than is left, leaves the lease as it is.
+    """
+    ledger = either.open()
+    ledger.reserve(attempt("a"), lease_s=600)
+    either.now -= timedelta(days=1)
+    ledger.renew("a", lease_s=60)
+
+    assert 0 == ledger.recover()
+    assert HoldState.SENT == ledger.sent("a").state
+
+
 def test_leases_are_looked_at_now_and_then(either: World) -> None:
     """
     A ledger that goes on working finds the holds of the dead by itself, every half minute.

@@ -206,6 +206,9 @@ class Money(RuleBasedStateMachine):
             answer = getattr(self.ledger, what)(key)
         if what == "sent":
             self._rises(key, HoldState.SENT, 0, None)
+        elif what == "renew":
+            until = self.now + timedelta(seconds=120)
+            call["lease"] = max(call["lease"], until)  # type: ignore[type-var]
         elif what == "release":
             self._rises(key, HoldState.RELEASED, 0, None)
         elif what == "abandon":
