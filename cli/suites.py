@@ -24,6 +24,7 @@ from ..schemas.suite import Case
 from ..schemas.text import Source, Span
 from . import config
 from .options import read_prd_file
+from .problems import tell_prices
 
 ENDINGS = (".test.yaml", ".test.yml")
 MAX_FILES = 1_000
@@ -91,6 +92,7 @@ def load(files: Iterable[Path], policies: Sequence[str]) -> list[Bench]:
     Raises:
         PolicyError: something is wrong with a test file, its policy or its PRD; all of it is told.
     """
+    tell_prices()
     loader = _Loader([Path(policy) for policy in policies])
     for file in dict.fromkeys(files):
         loader.file(file)

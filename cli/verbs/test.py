@@ -14,11 +14,10 @@ import click
 from ...engine.coverage import cover
 from ...engine.testing import Runner
 from ...policy.words import listed_count
-from ...router import Engine
 from ...schemas.suite import Result
 from .. import completing, config
 from ..exits import Exit
-from ..options import color_option, policy_option
+from ..options import color_option, load_engine, policy_option
 from ..output import note, out, progress, safe
 from ..suites import Bench, find_files, load
 from ..testing import Mutation, Tested, as_document, as_junit, lines, percent
@@ -113,7 +112,7 @@ def _generate(files: tuple[str, ...], policies: tuple[str, ...], output: str | N
     if files:
         raise click.UsageError("--generate runs no test file; name the policy by --policy, a new file by -o")
     paths = [Path(policy) for policy in policies] or config.find_policy(Path.cwd())
-    table = Engine.load(*paths).table
+    table = load_engine(tuple(map(str, paths))).table
     folder = Path.cwd() if output is None else Path(output).absolute().parent
     try:
         witnesses = winning_witnesses(table)
