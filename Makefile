@@ -76,7 +76,7 @@ endef
 demo: $(STAMPS)/wheel ## see policyctl decide
 	@set -e; unset ENABLE_TIME_RULES MONTHLY_COST_BUDGET; \
 	$(call show,policyctl --version) \
-	$(call show,policyctl validate $(EXAMPLE) --output-format concise) \
+	$(call show,policyctl validate examples/today/today.policy) \
 	$(call show,policyctl explain --policy $(EXAMPLE) --prd examples/claude-loop/prd.json --story US-042) \
 	$(call show,policyctl explain --policy $(EXAMPLE) --prd examples/prds/flask-dashboard.json --story DASH-003) \
 	printf '\nTo type such commands yourself:  . $(BIN)/activate\n'

@@ -16,10 +16,14 @@ from .checks.p801_past_deprecation import past_deprecation
 from .checks.p802_soon_deprecated import soon_deprecated
 from .checks.p803_price_differs import price_differs
 from .checks.p804_price_per_thousand import price_per_thousand
+from .checks.p805_unlisted_model import unlisted_model
 from .words import costs
 
 SOON_DAYS = 60
 """How long before its deprecation date a model is told."""
+
+LISTED = frozenset({"anthropic", "openai", "google", "deepseek", "litellm"})
+"""Providers of whose models the catalogue has all; others serve models under names of their users."""
 
 _Pair = tuple[int, int]
 
@@ -27,7 +31,11 @@ _Pair = tuple[int, int]
 def outdated(policy: Policy, prices: Prices, today: date) -> Iterator[Diagnostic]:
     """The warnings for all models that may be called at their provider, in the policy's order."""
     for model in policy.models.values():
-        known = prices.find(model.id) if model.enabled and model.server is None else None
+        if not model.enabled or model.server is not None:
+            continue
+        known = prices.find(model.id)
+        if known is None and model.provider in LISTED:
+            yield unlisted_model(model.id_span, model.id, prices.near(model.id), prices.as_of)
         if known is not None:
             yield from _deprecation(model, known, today)
             yield from _price(model, known, prices.as_of)

@@ -14,12 +14,12 @@ nothing`. Prices are for a million tokens.
 
 Example
 
-    model house is openai/house-tuned-model
+    model house is azure/house-tuned-model
     tier cheap from complexity 0 has house
 
 Instead
 
-    model house is openai/house-tuned-model
+    model house is azure/house-tuned-model
       costs $1.00 in, $4.00 out
     tier cheap from complexity 0 has house
 """

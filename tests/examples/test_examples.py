@@ -24,7 +24,7 @@ from ..cli.command import EXAMPLES, MONDAY_10, Ran, call
 
 HOMES = sorted(prd.parent for prd in EXAMPLES.rglob("prd.json"))
 DELEGATING = [home for home in HOMES if "subtasks" in (home / "prd.json").read_text(encoding="utf-8")]
-PRICES_OF_THEN = {"claude-loop": {"P801", "P803"}}
+PRICES_OF_THEN = {"claude-loop": {"P801", "P803", "P805"}}
 """What the price catalogue says where an example keeps models that are gone and prices of their days."""
 
 home = pytest.mark.parametrize("home", HOMES, ids=lambda path: path.name)

@@ -100,15 +100,27 @@ def test_a_model_is_known_under_every_spelling(model: str) -> None:
         'openai/gpt-old costs nothing server "http://localhost:8000/v1"',
         "claude-code-cli/gpt-old costs $9 in, $9 out",
         "mistral/gpt-old costs $9 in, $9 out",
-        "openai/gpt-newer costs $9 in, $9 out",
+        'openai/gpt-newer costs $9 in, $9 out server "http://localhost:8000/v1"',
+        "openai/gpt-newer costs $9 in, $9 out disabled",
+        "mistral/ours costs $9 in, $9 out",
     ],
 )
 def test_of_what_nothing_is_said(model: str) -> None:
     """
-    A model that can't be in a chain, has a server of its own, or isn't in the catalogue under this
-    provider, has nothing to be held against.
+    A model that can't be in a chain, has a server of its own, or is of a provider whose models have their
+    users' names, has nothing to be held against.
     """
     assert [] == codes(model)
+
+
+@pytest.mark.parametrize(
+    "model", ["openai/gpt-newer costs $9 in, $9 out", "litellm/gpt-newer costs $9 in, $9 out"]
+)
+def test_a_model_in_no_list_is_told(model: str) -> None:
+    """
+    Where the catalogue has all models of a provider, one that it doesn't know is mistyped, gone or too new.
+    """
+    assert ["P805"] == codes(model)
 
 
 def test_the_place_is_the_id_or_the_price() -> None:
@@ -233,12 +245,19 @@ def test_random_prices() -> None:
 def test_the_example_that_mirrors_an_old_list_is_told(surface: str) -> None:
     """
     claude-loop keeps the models of the loop it was written for: three are past their date, two of them
-    have other prices by now, and all else is as the catalogue says or not in it.
+    have other prices by now, seven are in no list any more, and all else is as the catalogue says.
     """
     found = validate([EXAMPLE / f"claude-loop.{surface}"], TODAY).report.diagnostics
 
     assert [
+        ("P805", "anthropic/claude-3-5-haiku-20241022"),
+        ("P805", "anthropic/claude-3-5-sonnet-20241022"),
+        ("P805", "anthropic/claude-opus-4-20250514"),
         ("P801", "litellm/o1"),
+        ("P805", "litellm/o1-mini"),
+        ("P805", "google/gemini-2.0-flash-exp"),
+        ("P805", "google/gemini-1.5-pro"),
+        ("P805", "google/gemini-2.0-flash-thinking-exp"),
         ("P801", "deepseek/deepseek-chat"),
         ("P803", "deepseek-chat"),
         ("P801", "deepseek/deepseek-reasoner"),
@@ -253,7 +272,7 @@ def test_the_day_counts() -> None:
     """
     found = validate([EXAMPLE / "claude-loop.policy"], date(2026, 5, 1)).report.diagnostics
 
-    assert ["P803", "P803"] == [d.code for d in found]
+    assert ["P803", "P803"] == [d.code for d in found if d.code != "P805"]
 
 
 def test_only_a_policy_without_errors_is_held_against_the_catalogue() -> None:
