@@ -16,6 +16,8 @@ from .subverbs import no_such_command
 VERBS = {
     "init": "Write a small policy to start from.",
     "validate": "Check a policy: all problems, each with its place and its mend.",
+    "fmt": "Lay out policies the one way the language has.",
+    "convert": "Write a policy in the other surface: .policy text as YAML, or the other way round.",
     "explain": "Say which models answer a request or story, why, and what would change it.",
     "select": "Choose the models for a request: the chain, its cost, its reason.",
     "test": "Run a policy's tests; say what they cover and would notice.",

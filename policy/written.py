@@ -9,19 +9,24 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, is_dataclass
+from pathlib import Path
 from typing import Any
 
 from ..schemas.diagnostics import Diagnostic
 from ..schemas.text import Source
 from . import document as doc
 from .checks.p104_too_large import file_too_large
-from .checks.p111_unwritable import Unwritable, unwritable
-from .files import MAX_FILE_BYTES
+from .checks.p105_unreadable import unreadable
+from .checks.p108_after_end import after_end
+from .checks.p111_unwritable import Unwritable, older_form, unwritable
+from .files import MAX_FILE_BYTES, Unreadable, read_text, real_path, resolve_include
 from .hygiene import clean
-from .parser import comments_in, parse
-from .remarks import Place, Remarks, comments_at, comments_of, remarks_on, without
+from .legacy.detect import legacy_key
+from .load import MAX_FILES
+from .parser import Parsed, comments_in, parse
+from .remarks import Comment, Place, Remarks, comments_at, comments_of, remarks_on, without
 from .writer import grouped, policy_text
 from .yaml import Mapping, read_yaml
 from .yaml_surface import MODELINE, OPENING, YAML_ENDINGS, parse_yaml, places
@@ -30,9 +35,13 @@ from .yaml_writer import yaml_text
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """The statements of one source, what stands around them, and what is wrong with its text."""
+    """
+    The statements of one source, what stands around them, and what is wrong with its text: nothing
+    else is there then. `yaml` says in which surface it is.
+    """
 
     source: Source
+    yaml: bool
     statements: tuple[doc.Statement, ...]
     remarks: Remarks
     diagnostics: tuple[Diagnostic, ...] = ()
@@ -43,34 +52,77 @@ def in_yaml(name: str) -> bool:
     return name.endswith(YAML_ENDINGS)
 
 
-def read_written(source: Source) -> Written:
-    """Read a file; where anything is wrong with its text, nothing but what is."""
+def read_written(source: Source, *, yaml: bool | None = None) -> Written:
+    """Read the text of a file, in the surface that its name tells unless `yaml` does."""
     source = Source(source.name, source.text.replace("\r\n", "\n"))
     source, unclean = clean(source)
-    if in_yaml(source.name):
+    if in_yaml(source.name) if yaml is None else yaml:
         return _read_yaml(source, unclean)
     parsed = parse(source)
-    found = (*unclean, *parsed.diagnostics)
-    if found:
-        return _wrong(source, found)
     where = [Place(s.span.start, s.span.end) for s in parsed.statements]
-    comments = comments_at(source.text, comments_in(source.text))
-    return Written(source, parsed.statements, remarks_on(source.text, where, comments))
+    return _written(source, False, unclean, parsed, where, comments_at(source.text, comments_in(source.text)))
 
 
 def _read_yaml(source: Source, unclean: tuple[Diagnostic, ...]) -> Written:
     read = read_yaml(source)
-    parsed = parse_yaml(source, read)
-    found = (*unclean, *parsed.diagnostics)
-    if found:
-        return _wrong(source, found)
-    where = [] if not isinstance(read.root, Mapping) else list(places(read.root, source.text))
+    older = legacy_key(read.root)
+    if older is not None:
+        return _wrong(source, True, (older_form(older.span, older.text),))
+    where = list(places(read.root, source.text)) if isinstance(read.root, Mapping) else []
     comments = comments_at(source.text, read.comments, OPENING)
-    return Written(source, parsed.statements, remarks_on(source.text, where, comments))
+    return _written(source, True, unclean, parse_yaml(source, read), where, comments)
 
 
-def _wrong(source: Source, found: tuple[Diagnostic, ...]) -> Written:
-    return Written(source, (), Remarks(()), found)
+def _written(
+    source: Source,
+    yaml: bool,
+    unclean: tuple[Diagnostic, ...],
+    parsed: Parsed,
+    where: Sequence[Place],
+    comments: Sequence[Comment],
+) -> Written:
+    behind = _behind_end(parsed.statements)
+    found = (*unclean, *parsed.diagnostics, *([] if behind is None else [after_end(behind.span)]))
+    if found:
+        return _wrong(source, yaml, found)
+    return Written(source, yaml, parsed.statements, remarks_on(source.text, where, comments))
+
+
+def _behind_end(statements: Sequence[doc.Statement]) -> doc.Statement | None:
+    """The first statement behind the one that says that the file is whole."""
+    ends = [number for number, statement in enumerate(statements) if isinstance(statement, doc.End)]
+    return next(iter(statements[ends[0] + 1 :]), None) if ends else None
+
+
+def _wrong(source: Source, yaml: bool, found: tuple[Diagnostic, ...]) -> Written:
+    return Written(source, yaml, (), Remarks(()), found)
+
+
+def read_file(path: Path) -> Written:
+    """Read a file from disk."""
+    text = read_text(path)
+    if isinstance(text, str):
+        return read_written(Source(str(path), text))
+    name = str(path)
+    if text.too_large:
+        return _wrong(Source(name, ""), in_yaml(name), (file_too_large(name, MAX_FILE_BYTES),))
+    return _wrong(Source(name, ""), in_yaml(name), (unreadable(name, text.reason, None),))
+
+
+def includes_of(path: Path) -> Iterator[Path]:
+    """A policy's file, then those that it includes and that can be followed, each once."""
+    todo: list[Path] = [path]
+    seen: set[Path | Unreadable] = set()
+    while todo:
+        file = todo.pop(0)
+        real = real_path(file)
+        if real in seen or len(seen) > MAX_FILES:
+            continue
+        seen.add(real)
+        yield file
+        named = (s.path.text for s in read_file(file).statements if isinstance(s, doc.Include))
+        found = (resolve_include(path.parent, file, name) for name in named)
+        todo += [target for target in found if isinstance(target, Path)]
 
 
 SCHEMA = f"{MODELINE.lstrip('# ')} $schema=policy.schema.json"
@@ -84,8 +136,7 @@ def formatted(written: Written) -> str:
     Raises:
         Unwritable: a file with something that its surface reads and can't write so.
     """
-    to_yaml = in_yaml(written.source.name)
-    return _checked(written, written.remarks, to_yaml=to_yaml)
+    return _checked(written, written.remarks, to_yaml=written.yaml)
 
 
 def converted(written: Written, *, to_yaml: bool) -> str:

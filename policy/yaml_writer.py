@@ -84,7 +84,7 @@ def _check_includes(statements: Sequence[doc.Statement]) -> None:
             seen.add(key)
 
 
-_PARTED = "YAML where statements of one kind stand before and behind it"
+_PARTED = "YAML, with statements of one kind before it and behind it"
 
 
 def _check_names(key: str, statements: Sequence[doc.Statement]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 import click
 
 from ...policy.check import Checked
-from ...policy.files import MAX_FILE_BYTES, real_path
+from ...policy.files import real_path
 from ...policy.words import listed_count
 from ...router import validate, validate_text
 from ...schemas.diagnostics import Report, Severity
@@ -23,7 +22,8 @@ from ..formats import FOR_READERS, FORMATS, render
 from ..options import color_option, policy_option
 from ..output import good, note, out, raw, safe
 from ..patch import patch
-from ..problems import Impossible, tell_prices
+from ..piped import STDIN, as_text, standard_input
+from ..problems import tell_prices
 from ..writing import rewrite
 
 
@@ -118,7 +118,7 @@ class _Input:
     def __init__(self, asked: tuple[str, ...], today: date) -> None:
         self.piped = asked == ("-",)
         self._asked, self._today = asked, today
-        self._data = _standard_input() if self.piped else b""
+        self._data = standard_input() if self.piped else b""
 
     def check(self, texts: Mapping[str, str]) -> Checked:
         """Check it, with texts in place of those of its files."""
@@ -132,10 +132,7 @@ class _Input:
         """The text of one of its files."""
         if not self.piped:
             return text_of(name)
-        try:
-            return self._data.decode("utf-8-sig")
-        except UnicodeDecodeError:
-            raise Impossible("standard input isn't UTF-8 text") from None
+        return as_text(self._data)
 
     def write(self, mended: Mended) -> None:
         """Put the mended texts into their files, or print what standard input has become."""
@@ -146,16 +143,6 @@ class _Input:
         self.read(STDIN)
         mark = BOM if self._data.startswith(BOM) else b""
         raw(mark + mended.changes[0].after.encode() if mended.changes else self._data)
-
-
-STDIN = "<stdin>"
-
-
-def _standard_input() -> bytes:
-    data = sys.stdin.buffer.read(MAX_FILE_BYTES + 1)
-    if len(data) > MAX_FILE_BYTES:
-        raise click.UsageError("standard input is larger than a policy may be")
-    return data
 
 
 def _preview(mended: Mended, output_file: Path | None) -> None:

@@ -4,10 +4,9 @@ P111: can't be written there
 What it finds
 
 Something that one of the two surfaces can say and the other can't, when a
-policy is converted or formatted: a text with a double quote or a line end in
-.policy text; in YAML a name that is declared twice, a `when` that joins the
-one before in no clear way, or an `include` between statements whose order
-counts.
+policy is converted: in YAML a name that is declared twice, a `when` that joins
+the one before in no clear way, or an `include` between statements of one
+kind. Also a file of the older YAML form, which is neither of the two.
 
 Why it matters
 
@@ -54,6 +53,17 @@ def unwritable(span: Span, text: str, surface: str, first: Span | None = None) -
         Severity.ERROR,
         f"`{text}` can't be written in {surface}",
         span,
-        help="change it where it stands; `policyctl rule P111` tells what can't be written",
+        help="change it where it stands; `policyctl rule P111` tells what can be said in one surface only",
         others=others,
+    )
+
+
+def older_form(span: Span, key: str) -> Diagnostic:
+    """A file of the older YAML form, by the key that tells it."""
+    return Diagnostic(
+        CODE,
+        Severity.ERROR,
+        f"`{key}` belongs to the older YAML form, which has no layout of its own",
+        span,
+        help="convert the file first: `policyctl convert --from legacy FILE`",
     )
