@@ -2,7 +2,7 @@
 Warnings that a person has seen and wants to keep: `# policyctl: ignore[P801] reason`.
 
 Such a comment counts for the line it ends; where it stands alone, for the next line that is more than a
-comment.
+comment. All lines of a statement are one in this, so that it doesn't matter how the statement is laid out.
 """
 
 from __future__ import annotations
@@ -19,8 +19,10 @@ from ..schemas.text import Source, Span
 from .check import in_order
 from .checks.p602_ignore import malformed, unused
 from .checks.p718_unproved import CODE as UNPROVED
+from .parser import parse
+from .remarks import Place
 from .yaml import Mapping, Node, Scalar, read_yaml
-from .yaml_surface import YAML_ENDINGS
+from .yaml_surface import YAML_ENDINGS, places
 
 MAX_USELESS = 20
 """Ignores that ignore nothing, told in one run."""
@@ -92,10 +94,11 @@ class _Text:
         self._source = source
         self._lines = source.text.split("\n")
         self._starts = [0, *accumulate(len(line) + 1 for line in self._lines)]
+        self._first = self._first_lines()
 
     def line(self, offset: int) -> int:
-        """The line of an offset, from 0."""
-        return bisect_right(self._starts, offset) - 1
+        """The line of an offset, from 0; in a statement its first one."""
+        return self._first[bisect_right(self._starts, offset) - 1]
 
     def ignores(self) -> Iterator[Ignore | Diagnostic]:
         """The codes that are to be ignored, and the comments that can't be read."""
@@ -109,7 +112,7 @@ class _Text:
                 continue
             at = start + match.start(1)
             for code in _CODE.finditer(match[1]):
-                place = (self._source.name, meant[self.line(start)], code[0])
+                place = (self._source.name, meant[bisect_right(self._starts, start) - 1], code[0])
                 yield Ignore(place, Span(self._source.name, at + code.start(), at + code.end()))
 
     def _meant(self) -> list[int]:
@@ -118,7 +121,25 @@ class _Text:
         for number in reversed(range(len(self._lines))):
             if self._lines[number].lstrip().startswith("#"):
                 meant[number] = meant[number + 1]
-        return meant
+        return [self._first[number] for number in meant]
+
+    def _first_lines(self) -> list[int]:
+        """For each line the first one of the statement that stands there, or itself."""
+        first = list(range(len(self._lines) + 1))
+        for place in _statements(self._source):
+            start, end = (bisect_right(self._starts, at) - 1 for at in (place.start, place.end - 1))
+            first[start : end + 1] = [first[start]] * (end + 1 - start)
+        return first
+
+
+def _statements(source: Source) -> Iterator[Place]:
+    """Where the statements of a source stand, as far as they can be read."""
+    if not source.name.endswith(YAML_ENDINGS):
+        yield from (Place(s.span.start, s.span.end) for s in parse(source).statements)
+        return
+    root = read_yaml(source).root
+    if isinstance(root, Mapping):
+        yield from places(root, source.text)
 
 
 def _comments(source: Source) -> Iterator[re.Match[str]]:

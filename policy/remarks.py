@@ -161,6 +161,14 @@ def blank(count: int) -> Remarks:
     return Remarks((Notes(),) * count)
 
 
+def headed(remarks: Remarks) -> Remarks:
+    """The remarks with the blank line between the file's own heading and its first section's key."""
+    first = remarks.notes[0] if remarks.notes else Notes()
+    if first.above[-1:] != ("",):
+        return remarks
+    return replace(remarks, notes=(replace(first, above=(*first.above, "")), *remarks.notes[1:]))
+
+
 def without(remarks: Remarks, start: str) -> Remarks:
     """The remarks without comments that start so."""
     notes = (replace(n, above=tuple(a for a in n.above if not a.startswith(start))) for n in remarks.notes)

@@ -26,7 +26,7 @@ from .hygiene import clean
 from .legacy.detect import legacy_key
 from .load import MAX_FILES
 from .parser import Parsed, comments_in, parse
-from .remarks import Comment, Place, Remarks, comments_at, comments_of, remarks_on, without
+from .remarks import Comment, Place, Remarks, comments_at, comments_of, headed, remarks_on, without
 from .writer import grouped, policy_text
 from .yaml import Mapping, read_yaml
 from .yaml_surface import MODELINE, OPENING, YAML_ENDINGS, parse_yaml, places
@@ -147,6 +147,7 @@ def converted(written: Written, *, to_yaml: bool) -> str:
         Unwritable: something that can't be said there.
     """
     remarks = grouped(written.statements, without(written.remarks, MODELINE))
+    remarks = headed(remarks) if to_yaml else remarks
     return _checked(written, remarks, to_yaml=to_yaml, header=(SCHEMA,) if to_yaml else ())
 
 

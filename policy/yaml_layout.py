@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
+from textwrap import wrap
 
 from .layout import WIDTH, Word, annotated
 from .remarks import Comment
@@ -66,7 +67,7 @@ def _item(tree: Tree, indent: int) -> list[str]:
     """A statement as an item of its section."""
     start = " " * indent + "- "
     if isinstance(tree, Leaf):
-        return [f"{start}{_scalar(tree)}{_beside(tree)}"]
+        return _text(start.rstrip(), tree, indent)
     flow = _flow(tree)
     if flow is not None and len(start + flow) <= WIDTH:
         return [f"{start}{flow}{_beside(_last(tree))}"]
@@ -80,7 +81,7 @@ def _pair(key: Leaf, tree: Tree, indent: int) -> list[str]:
     pad = " " * indent
     start = f"{pad}{_scalar(key)}:"
     if isinstance(tree, Leaf):
-        return [f"{start} {_scalar(tree)}".rstrip() + _beside(tree), *(pad + line for line in tree.below)]
+        return [*_text(start, tree, indent), *(pad + line for line in tree.below)]
     flow = None if key.commented else _flow(tree)
     if flow is not None and len(f"{start} {flow}") <= WIDTH:
         last = _last(tree)
@@ -89,8 +90,19 @@ def _pair(key: Leaf, tree: Tree, indent: int) -> list[str]:
     if isinstance(tree, Fields):
         return [*lines, *(line for name, value in tree.pairs for line in _pair(name, value, indent + 2))]
     for leaf in tree.leaves:
-        lines += [f"{pad}  - {_scalar(leaf)}{_beside(leaf)}", *(f"{pad}  {line}" for line in leaf.below)]
+        lines += [*_text(f"{pad}  -", leaf, indent + 2), *(f"{pad}  {line}" for line in leaf.below)]
     return lines
+
+
+def _text(start: str, leaf: Leaf, indent: int) -> list[str]:
+    """A text behind its key or dash; what is longer than a line is folded, if that leaves it as it is."""
+    line = f"{start} {_scalar(leaf)}".rstrip() + _beside(leaf)
+    words = leaf.text.split()
+    if len(line) <= WIDTH or leaf.commented or leaf.form != "text" or leaf.text != " ".join(words):
+        return [line]
+    pad = " " * (indent + 4)  # deeper than any comment behind it
+    folded = wrap(leaf.text, WIDTH - len(pad), break_long_words=False, break_on_hyphens=False)
+    return [f"{start} >-", *(pad + part for part in folded)] if len(folded) > 1 else [line]
 
 
 def _flow(tree: Tree) -> str | None:

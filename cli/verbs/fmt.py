@@ -145,7 +145,8 @@ def _tell(wrong: list[LaidOut], *, in_notes: bool) -> None:
 
 
 def _count(files: list[LaidOut], looking: bool) -> None:
-    note(", ".join(_parts(files, "would be laid out anew" if looking else "laid out anew")))
+    if files:
+        note(", ".join(_parts(files, "would be laid out anew" if looking else "laid out anew")))
 
 
 def _parts(files: list[LaidOut], changed: str) -> Iterator[str]:

@@ -3,13 +3,14 @@ P602: ignore that ignores nothing
 
 What it finds
 
-A comment `# policyctl: ignore[P801] reason` for a code that isn't found on
-its line, or is found there as an error. Also a comment that starts with
+A comment `# policyctl: ignore[P801] reason` for a code that isn't found
+there, or is found there as an error. Also a comment that starts with
 `# policyctl:` and reads otherwise.
 
-An ignore counts for the line it ends; where it stands alone, for the next
-line that is more than a comment. It names one or more codes of warnings. What
-stands behind them is for the next reader: why it may stay.
+An ignore counts for the statement on whose line it stands; where it stands
+alone, for the one on the next line that is more than a comment. It names one
+or more codes of warnings. What stands behind them is for the next reader: why
+it may stay.
 
 Why it matters
 

@@ -80,6 +80,24 @@ def test_an_ignore_counts_for_no_other_line() -> None:
     assert [("P801", 1), ("P602", 4)] == told(f"{OLD}\n{REST}{ignore}")
 
 
+def test_all_lines_of_a_statement_are_one() -> None:
+    """
+    An ignore above a statement, or on any line of it, counts for the whole of it, but for no other.
+    """
+    ignore = "# policyctl: ignore[P803] x"
+    head, costs = OLD, "  costs $1 in, $1 out"
+    other = "model other is openai/gpt-4-turbo\n  # policyctl: ignore[P801] y"
+
+    for text in (
+        f"{ignore}\n{head}\n{costs}\n",
+        f"{head}\n{costs} {ignore}\n",
+        f"{head} {ignore}\n{costs}\n",
+        f"{head}\n  {ignore}\n{costs}\n  output 4k\n",
+    ):
+        assert ["P801"] == [code for code, _ in told(text + REST)]
+    assert ["P801", "P801", "P602"] == [code for code, _ in told(f"{head}\n  can tools\n{other}\n{REST}")]
+
+
 def test_several_codes_and_several_comments() -> None:
     """
     A comment may name several codes, and several comments may stand above a line; each code counts alone.
