@@ -16,7 +16,7 @@ from .subverbs import no_such_command
 VERBS = {
     "init": "Write a small policy to start from.",
     "validate": "Check a policy: all problems, each with its place and its mend.",
-    "fmt": "Lay out policies the one way the language has.",
+    "fmt": "Lay out policies the one way, in .policy text and in YAML.",
     "convert": "Write a policy in the other surface: .policy text as YAML, or the other way round.",
     "explain": "Say which models answer a request or story, why, and what would change it.",
     "select": "Choose the models for a request: the chain, its cost, its reason.",

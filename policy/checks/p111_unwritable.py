@@ -4,9 +4,9 @@ P111: can't be written there
 What it finds
 
 Something that one of the two surfaces can say and the other can't, when a
-policy is converted: in YAML a name that is declared twice, a `when` that joins
-the one before in no clear way, or an `include` between statements of one
-kind. Also a file of the older YAML form, which is neither of the two.
+policy is converted: in YAML a name that is declared twice, a `when` that
+joins the one before in no clear way, or an `include` between statements of
+one kind. Also a file of the older YAML form, which is neither of the two.
 
 Why it matters
 

@@ -95,7 +95,9 @@ def test_all_lines_of_a_statement_are_one() -> None:
         f"{head}\n  {ignore}\n{costs}\n  output 4k\n",
     ):
         assert ["P801"] == [code for code, _ in told(text + REST)]
-    assert ["P801", "P801", "P602"] == [code for code, _ in told(f"{head}\n  can tools\n{other}\n{REST}")]
+    codes = [code for code, _ in told(f"{head}\n  can tools\n{other}\n{REST}")]
+
+    assert ["P801", "P801", "P602"] == [code for code in codes if code in ("P801", "P602")]
 
 
 def test_several_codes_and_several_comments() -> None:

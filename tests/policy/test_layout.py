@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from datetime import date
 from pathlib import Path
@@ -384,3 +385,14 @@ def test_a_text_that_would_be_too_large_is_not_written() -> None:
     with pytest.raises(Unwritable) as raised:
         converted(read(many), to_yaml=True)
     assert "P104" == raised.value.diagnostic.code
+
+
+def test_the_page_shows_what_is_written() -> None:
+    """
+    The policy on docs/format.md is laid out as the page says.
+    """
+    page = Path(__file__).parent.parent.parent / "docs" / "format.md"
+    (shown,) = re.findall(r"```policy\n(.*?)```", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+
+    assert shown == laid_out(shown)
+    assert () == validate_text(shown, "a.policy", date(2026, 1, 5)).report.diagnostics
