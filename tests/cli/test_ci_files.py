@@ -98,6 +98,21 @@ def test_the_hooks_pass_and_fail(here: Path, text: str, code: int) -> None:
     assert (code == 0) is (ended["policyctl-test"] == 0)
 
 
+def test_the_hook_of_the_layout_takes_files(here: Path) -> None:
+    """
+    The layout is a matter of single files: the hook is handed those that changed; with --check it looks.
+    """
+    (hook,) = (hook for hook in HOOKS if hook["id"] == "policyctl-fmt")
+    file = here / "loop.policy"
+    file.write_text(f"  {TWO_MODELS}", encoding="utf-8")
+    words = hook["entry"].split()[1:]
+    looked = call(*words, "--check", file.name, at=here)
+    laid_out = call(*words, file.name, at=here)
+
+    assert "pass_filenames" not in hook
+    assert (1, 0, 0) == (looked.code, laid_out.code, call(*words, "--check", file.name, at=here).code)
+
+
 # --- the action --------------------------------------------------------------------------------------------
 
 
