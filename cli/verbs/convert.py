@@ -6,9 +6,14 @@ from pathlib import Path
 
 import click
 
+from ...policy.check import check
 from ...policy.checks.p111_unwritable import Unwritable
+from ...policy.legacy.converting import as_written, told
+from ...policy.load import Loaded, Older, load, load_text
+from ...policy.words import listed_count
 from ...policy.written import Written, converted, in_yaml, read_file, read_written
-from ...schemas.diagnostics import Diagnostic, Report
+from ...router import price_book
+from ...schemas.diagnostics import Report
 from ...schemas.text import Source
 from .. import completing
 from ..diagnostics import Findings
@@ -38,41 +43,72 @@ SURFACES = ("policy", "yaml")
     shell_complete=completing.files,
     help="Write it to a file that isn't there yet, in place of printing it.",
 )
+@click.option("--from", "form", type=click.Choice(["legacy"]), help="FILE is of the older YAML form.")
+@click.option(
+    "--price-unit",
+    type=click.Choice(["1k", "1m"]),
+    help="For how many tokens the prices of the older form are, where FILE doesn't tell.",
+)
 @click.option("--force", is_flag=True, help="Write it to OUT even if that is there.")
 @color_option
-def command(file: str, to: str | None, output: str | None, force: bool) -> int:
+def command(
+    file: str, to: str | None, output: str | None, form: str | None, price_unit: str | None, force: bool
+) -> int:
     """
     Write a policy in the other surface: .policy text as YAML, or YAML as .policy text.
 
     It is the same policy, with its comments; each file is converted for itself, an include stays one.
-    - is standard input, in the surface that isn't the one to write. The exit code is 1 where the file
-    has errors, or something that can't be said in the other surface; nothing is written then.
+    A file of the older YAML form (lib/llm_providers.yaml) becomes .policy text, headed by what was left
+    out. - is standard input, in the surface that isn't the one to write. The exit code is 1 where the
+    file has errors, or something that can't be said in the other surface; nothing is written then.
     """
-    surface = _surface(file, to, output)
-    written = _read(file, surface)
-    wrong = written.diagnostics
+    older = _older(file, Older(form == "legacy", price_unit))
+    if older is None and price_unit is not None:
+        raise click.UsageError("--price-unit is for files of the older YAML form")
+    surface = _surface(file, to, output, older=older is not None)
+    written = _read(file, surface) if older is None else as_written(older)
+    report = Report((written.source,), written.diagnostics)
+    if older is not None:  # the whole of it is made anew, so all of it must be right
+        report = check(older, price_book()).report
+    if report.has_errors:
+        return _refuse(report)
     try:
-        text = "" if wrong else converted(written, to_yaml=surface == "yaml")
+        text = converted(written, to_yaml=surface == "yaml")
     except Unwritable as error:
-        wrong = (error.diagnostic,)
-    if wrong:
-        return _refuse(written, wrong)
-    if output is None or output == "-":
-        raw(text.encode())
-        return Exit.OK
-    (rewrite if force else write_new)(Path(output), text.encode())
-    note(f"wrote {output}")
+        return _refuse(Report((written.source,), (error.diagnostic,)))
+    _put(text, output, force=force)
+    if older is not None and told(older):
+        things = listed_count(len(told(older)), "thing")
+        note(f"note: {things} left out or said otherwise; the first lines of the policy tell which")
     return Exit.OK
 
 
-def _surface(file: str, to: str | None, output: str | None) -> str:
+def _put(text: str, output: str | None, *, force: bool) -> None:
+    if output is None or output == "-":
+        raw(text.encode())
+    else:
+        (rewrite if force else write_new)(Path(output), text.encode())
+        note(f"wrote {output}")
+
+
+def _older(file: str, older: Older) -> Loaded | None:
+    """What a file of the older form says; None where it isn't one and nobody says that it is."""
+    if file == "-":
+        return load_text(as_text(standard_input()), price_book(), STDIN, older) if older.forced else None
+    if not (older.forced or in_yaml(file)):
+        return None
+    loaded = load([Path(file)], price_book(), older)
+    return loaded if older.forced or loaded.legacy else None
+
+
+def _surface(file: str, to: str | None, output: str | None, *, older: bool) -> str:
     """Which surface is asked for: by --to, by the name of OUT, else the one that FILE isn't in."""
     named = None if output in (None, "-") else _of(str(output))
     if named == "" and to is None:
         raise click.UsageError(f"what is {output}? Say --to policy or --to yaml")
     if to is not None and named and named != to:
         raise click.UsageError(f"--to {to} doesn't go with the name {output}")
-    return to or named or ("policy" if in_yaml(file) else "yaml")
+    return to or named or ("policy" if older or in_yaml(file) else "yaml")
 
 
 def _of(name: str) -> str:
@@ -90,7 +126,7 @@ def _read(file: str, surface: str) -> Written:
     return read_file(Path(file))
 
 
-def _refuse(written: Written, wrong: tuple[Diagnostic, ...]) -> int:
+def _refuse(report: Report) -> int:
     """Say what is wrong, where the text would not stand."""
-    note(render(Findings(Report((written.source,), wrong)), "full"))
+    note(render(Findings(report), "full"))
     return Exit.FINDINGS

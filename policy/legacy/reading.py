@@ -59,7 +59,7 @@ def read_legacy(source: Source, root: Node, prices: Prices, price_unit: str | No
     try:
         if _is_legacy(notes, root):
             assert isinstance(root, Mapping)
-            name = PurePath(source.name).stem.replace('"', "'")
+            name = "policy" if source.name.startswith("<") else PurePath(source.name).stem.replace('"', "'")
             reading = _Reading(Body(notes, root, "a file of the older form"), name, prices, price_unit)
             statements += reading.statements()
             broken, whole = reading.broken(), True

@@ -150,3 +150,101 @@ def test_the_example_answers_alike(tmp_path: Path) -> None:
     }
 
     assert 1 == len(answers)
+
+
+# --- the older YAML form ---------------------------------------------------------------------------
+
+
+CASES = Path(__file__).parent.parent / "cases" / "legacy"
+LEFT_OUT = "note: 10 things left out or said otherwise; the first lines of the policy tell which\n"
+
+
+@pytest.fixture
+def older(tmp_path: Path) -> Path:
+    for case in ("list", "map", "time_rules", "custom_model"):
+        (tmp_path / f"{case}.yaml").write_bytes((CASES / f"{case}.yaml").read_bytes())
+    return tmp_path
+
+
+@pytest.mark.parametrize("words", [["--from", "legacy"], [], ["--to", "policy"]])
+def test_a_file_of_the_older_form_becomes_a_policy(older: Path, words: list[str]) -> None:
+    """
+    Whether or not somebody says that it is one, it is .policy text that says what it was and what it lost.
+    """
+    ran = call("convert", *words, "list.yaml", at=older)
+    lines = ran.out.splitlines()
+
+    assert (0, LEFT_OUT) == (ran.code, ran.err)
+    assert "# Converted from list.yaml." == lines[0]
+    assert 'policy "list"' in lines
+    assert "end" == lines[-1]
+
+
+def test_it_is_the_same_policy_once_converted(older: Path) -> None:
+    """
+    The file and what it was converted to, in either surface, are explained alike, to the digest.
+    """
+    call("convert", "map.yaml", "-o", "map.policy", at=older)
+    call("convert", "map.yaml", "-o", "twin.yaml", at=older)
+    files = ["map.yaml", "map.policy", "twin.yaml"]
+    told = [call("explain", "--policy", f, "--complexity", "4", "--at", "Mon 10:00", at=older) for f in files]
+    as_one = {ran.out.replace(f, "map.yaml") for ran, f in zip(told, files, strict=True)}
+
+    assert [0, 0, 0] == [ran.code for ran in told]
+    assert 1 == len(as_one)
+
+
+def test_the_unit_of_prices_can_be_said(older: Path) -> None:
+    """
+    A file that doesn't tell the unit of its prices is refused until --price-unit does.
+    """
+    ran = call("convert", "custom_model.yaml", "-o", "a.policy", at=older)
+    million = call("convert", "custom_model.yaml", "--price-unit", "1m", at=older)
+    thousand = call("convert", "custom_model.yaml", "--price-unit", "1k", at=older)
+
+    assert (1, "") == (ran.code, ran.out)
+    assert "error[P121]" in ran.err
+    assert not (older / "a.policy").exists()
+    assert "costs $1.00 in, $3.00 out" in million.out
+    assert "costs $1000.00 in, $3000.00 out" in thousand.out
+
+
+def test_what_is_not_of_the_older_form_says_so(here: Path) -> None:
+    """
+    --from legacy on a policy is an error; --price-unit has no meaning there.
+    """
+    (here / "a.policy").write_text("models: {}", encoding="utf-8")
+    forced = call("convert", "--from", "legacy", "b.yaml", at=here)
+    other = call("convert", "--from", "legacy", "a.policy", at=here)
+    unit = call("convert", "b.yaml", "--price-unit", "1k", at=here)
+    gone = call("convert", "--from", "legacy", "gone.yaml", at=here)
+
+    assert [1, 1, 2, 1] == [forced.code, other.code, unit.code, gone.code]
+    assert "error[P124]" in forced.err
+    assert "error[P124]" in other.err
+    assert "--price-unit is for files of the older YAML form" in unit.err
+    assert "error[P105]" in gone.err
+    assert "" == forced.out + other.out + unit.out + gone.out
+
+
+def test_the_older_form_may_come_from_standard_input(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    - is standard input with --from legacy too.
+    """
+    text = (CASES / "map.yaml").read_text(encoding="utf-8")
+    ran = piped("convert", "--from", "legacy", "-", at=here, text=text, monkeypatch=monkeypatch)
+
+    assert 0 == ran.code
+    assert ran.out.startswith('# Converted from standard input.\n\npolicy "policy"\nbaseline claude-opus\n')
+
+
+def test_a_mistake_in_a_name_is_told_before_anything_is_written(older: Path) -> None:
+    """
+    The whole of the older file must be right: an unknown model is an error at its place.
+    """
+    text = "domainRouting:\n  - {domain: math, preferred_providers: [opuss]}\n"
+    (older / "d.yaml").write_text(text, encoding="utf-8")
+    ran = call("convert", "d.yaml", at=older)
+
+    assert (1, "") == (ran.code, ran.out)
+    assert "error[P203]: unknown model `opuss`\n --> d.yaml:2:42" in ran.err

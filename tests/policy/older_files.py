@@ -6,8 +6,9 @@ import os
 import re
 from pathlib import Path
 
+from policyctl.policy import written
 from policyctl.policy.check import Checked, check
-from policyctl.policy.legacy.converting import converted_text
+from policyctl.policy.legacy.converting import as_written
 from policyctl.policy.load import Older, load_text
 from policyctl.router import price_book
 from policyctl.schemas.diagnostics import Diagnostic, Severity
@@ -65,7 +66,8 @@ def told(text: str, older: Older | None = None) -> list[tuple[str, str]]:
 
 
 def converted(text: str, older: Older | None = None) -> str:
-    return converted_text(load_text(text, price_book(), "lib/x.yaml", older or Older()), "lib/x.yaml")
+    loaded = load_text(text, price_book(), "lib/x.yaml", older or Older())
+    return written.converted(as_written(loaded), to_yaml=False)
 
 
 def dollars(model: Model) -> tuple[float, float]:

