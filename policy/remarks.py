@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from . import document as doc
+
 
 @dataclass(frozen=True, slots=True)
 class Comment:
@@ -181,3 +183,29 @@ def comments_of(remarks: Remarks) -> list[str]:
     inside = [comment.text for notes in remarks.notes for comment in notes.inside]
     above = [line for notes in remarks.notes for line in notes.above]
     return [line for line in (*above, *inside, *remarks.below) if line]
+
+
+def grouped(statements: Sequence[doc.Statement], remarks: Remarks | None = None) -> Remarks:
+    """The remarks with a blank line wherever another group of statements starts."""
+    groups = [_GROUPS.get(type(statement), type(statement).__name__) for statement in statements]
+    starts = {i for i in range(1, len(groups)) if groups[i] != groups[i - 1]}
+    return spaced(blank(len(statements)) if remarks is None else remarks, starts)
+
+
+_GROUPS: dict[type[doc.Statement], str] = {
+    **dict.fromkeys((doc.Header, doc.Timezone, doc.Baseline, doc.Estimate), "head"),
+    **dict.fromkeys((doc.Escalate, doc.Fallback, doc.Hedge, doc.Retry), "failure"),
+}
+"""Kinds that stand together without a blank line where nobody has laid them out yet."""
+
+
+def header_lines(header: Iterable[str]) -> list[str]:
+    """The lines of a comment, and a blank one behind them."""
+    lines = [f"# {line}".rstrip() for line in header]
+    return [*lines, ""] if lines else []
+
+
+def finished(lines: Sequence[str]) -> str:
+    """Lines as the text of a file: none of them blank at its start or end, and no two behind each other."""
+    kept = [line for i, line in enumerate(lines) if line or (i and lines[i - 1])]
+    return "\n".join(kept).strip("\n") + "\n" if any(kept) else ""

@@ -26,8 +26,8 @@ from .hygiene import clean
 from .legacy.detect import legacy_key
 from .load import MAX_FILES
 from .parser import Parsed, comments_in, parse
-from .remarks import Comment, Place, Remarks, comments_at, comments_of, headed, remarks_on, without
-from .writer import grouped, policy_text
+from .remarks import Comment, Place, Remarks, comments_at, comments_of, grouped, headed, remarks_on, without
+from .writer import policy_text
 from .yaml import Mapping, read_yaml
 from .yaml_surface import MODELINE, OPENING, YAML_ENDINGS, parse_yaml, places
 from .yaml_writer import yaml_text

@@ -14,8 +14,7 @@ from . import document as doc
 from .checks.p111_unwritable import Unwritable, unwritable
 from .document import Amount, Name
 from .layout import Phrase, text_of
-from .remarks import Comment, Notes, Remarks
-from .writer import (
+from .phrases import (
     action_phrase,
     alert_text,
     attribute_phrase,
@@ -24,15 +23,14 @@ from .writer import (
     conditions_phrase,
     entry_text,
     escalate_phrase,
-    finished,
-    grouped,
-    header_lines,
     input_type,
     name_text,
     scope_text,
     then_text,
+    value_text,
     window_phrase,
 )
+from .remarks import Comment, Notes, Remarks, finished, grouped, header_lines
 from .yaml_layout import Fields, Items, Leaf, Tree, entry_lines
 
 
@@ -231,7 +229,7 @@ def _input(statement: doc.Input) -> Fields:
 def _value(value: doc.Value) -> Leaf:
     if isinstance(value, Amount):
         return _amount(value)
-    quoted = value.quoted or value.text in ("true", "false", "null")
+    quoted = value_text(value) != value.text or value.text in ("true", "false", "null")
     return Leaf(value.text, value.span.start, form="quoted" if quoted else "value")
 
 
