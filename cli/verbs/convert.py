@@ -70,7 +70,7 @@ def command(
     report = Report((written.source,), written.diagnostics)
     if older is not None:  # the whole of it is made anew, so all of it must be right
         report = check(older, price_book()).report
-    if report.has_errors:
+    if written.diagnostics or report.has_errors:
         return _refuse(report)
     try:
         text = converted(written, to_yaml=surface == "yaml")
