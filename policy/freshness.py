@@ -17,6 +17,7 @@ from .checks.p802_soon_deprecated import soon_deprecated
 from .checks.p803_price_differs import price_differs
 from .checks.p804_price_per_thousand import price_per_thousand
 from .checks.p805_unlisted_model import unlisted_model
+from .legacy.catalogue import NAME as KNOWN_MODELS
 from .words import costs
 
 SOON_DAYS = 60
@@ -29,9 +30,13 @@ _Pair = tuple[int, int]
 
 
 def outdated(policy: Policy, prices: Prices, today: date) -> Iterator[Diagnostic]:
-    """The warnings for all models that may be called at their provider, in the policy's order."""
+    """
+    The warnings for all models that may be called at their provider, in the policy's order.
+
+    Nothing is said of the models that older files take for granted: the user can't mend them.
+    """
     for model in policy.models.values():
-        if not model.enabled or model.server is not None:
+        if not model.enabled or model.server is not None or model.span.source == KNOWN_MODELS:
             continue
         known = prices.find(model.id)
         if known is None and model.provider in LISTED:
