@@ -20,7 +20,7 @@ _NOT_PLAIN_AT_START = re.compile(r"[-\s?:,\[\]{}#&*!|>'\"%@`=<~]")
 _NOT_PLAIN_INSIDE = re.compile(r":(\s|$)|\s#|\s$|\t")
 _NOT_PLAIN_IN_FLOW = re.compile(r"[,\[\]{}:]")
 _NUMBER = re.compile(r"[+.\d][\d_.:xoa-fA-F+-]*")
-_CONSTANTS = frozenset("true false null yes no on off y n".split())
+_CONSTANTS = frozenset("true false null yes no on off y n .inf .nan +.inf".split())
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 
 from policyctl.policy.checks.p111_unwritable import Unwritable
 from policyctl.policy.parser import parse
@@ -193,6 +194,36 @@ def test_comments_between_clauses() -> None:
         """
 
     assert textwrap.dedent(expected) == laid_out(text)
+
+
+ODD = (
+    "true",
+    "No",
+    "null",
+    "1e3",
+    "0x1F",
+    "2026-01-05",
+    "12:30",
+    ".inf",
+    "~",
+    "a:",
+    "",
+    " a ",
+    "a: b",
+    "- a",
+)
+
+
+@pytest.mark.parametrize("text", [*ODD, "a # b", "it's", "a\\b: c", "'a' \\", "loop", "to-do.1", "# a"])
+def test_texts_in_yaml(text: str) -> None:
+    """
+    A text has quotes where some reader of YAML would take it for something else, and only there.
+    """
+    there = converted(read(f'policy "{text}"'), to_yaml=True).splitlines()[-1]
+
+    assert text == YAML(typ="safe").load(there)["policy"]
+    assert ("loop" in text or "it's" in text or "to-do" in text) == (f"policy: {text}" == there)
+    assert text not in ODD or f'policy: "{text}"' == there
 
 
 def test_comments_in_yaml() -> None:
