@@ -24,7 +24,14 @@ from .tx import Row, Value, trouble
 OLDEST = (3, 37, 0)
 """The first SQLite with STRICT tables."""
 
-CHECKPOINT_BYTES = 4 * 1024 * 1024
+CHECKPOINT_PAGES = 1000
+"""
+So many pages gather in the WAL before they are moved into the file. The WAL is then written over, and
+not cut off: a file that needn't grow is made durable sooner.
+"""
+LARGEST_WAL = 8 * 1024 * 1024
+"""What is left of a WAL that had to hold more."""
+
 _LEAKED: list[sqlite3.Connection] = []
 """Connections of a parent process: a child must neither use nor close them."""
 
@@ -43,7 +50,6 @@ class SqliteBackend:
         self.path = path
         self._create = create
         self._busy_s = busy_s
-        self._wal = Path(f"{path}-wal")
         self._lock_path = Path(f"{path}-lock")
         self._lock: int | None = None
         self._db: sqlite3.Connection | None = None
@@ -122,7 +128,8 @@ class SqliteBackend:
         )
         for pragma in (
             "synchronous = FULL",
-            "wal_autocheckpoint = 0",
+            f"wal_autocheckpoint = {CHECKPOINT_PAGES}",
+            f"journal_size_limit = {LARGEST_WAL}",
             "temp_store = MEMORY",
             "cache_size = -16000",
             "trusted_schema = OFF",
@@ -181,9 +188,6 @@ class SqliteBackend:
     def commit(self) -> None:
         """Make it durable; and now and then move what gathered in the WAL into the file itself."""
         self.run("COMMIT")
-        with suppress(OSError, sqlite3.Error):
-            if self._wal.stat().st_size > CHECKPOINT_BYTES:
-                self._opened.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
     def rollback(self) -> None:
         """Undo what isn't committed."""
