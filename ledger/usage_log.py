@@ -24,7 +24,8 @@ from .windows import moment
 LONGEST_LINE = 64 * 1024
 """No line of a usage log is longer."""
 
-_TAIL = 64 * 1024
+_TAIL = 4 * 1024
+_PIECE = 64 * 1024
 _FARTHEST = 64 * 1024 * 1024
 """How far back from its end a log is searched for the last line of ours."""
 _LONGEST_MARK = 80
@@ -135,7 +136,8 @@ def last_number(file: int, ledger_id: int) -> int:
     start = size = os.fstat(file).st_size
     after = b""
     while start > 0 and size - start < _FARTHEST:
-        length = min(_TAIL, start)
+        # Where the ledger's own lines are nearly all there is, the last one is at the very end.
+        length = min(_TAIL if start == size else _PIECE, start)
         start -= length
         piece = os.pread(file, length, start)
         found = mark.findall(piece + after)  # a mark may lie across the border of two pieces
