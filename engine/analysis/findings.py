@@ -44,6 +44,9 @@ from .world import World
 MOST_STEPS = 400_000
 """Nodes and combinations that one part of the analysis may take."""
 
+MOST_STEPS_OF_EFFECTS = 2_000_000
+"""The same for what rules change, which is asked for each rule apart."""
+
 MOST_OF_A_KIND = 50
 """Findings of one code told in one run."""
 
@@ -110,7 +113,9 @@ class _Analysis:
     @cached_property
     def _won(self) -> tuple[World, dict[int, Path]]:
         world = self._world()
-        return world, winning_paths(world)
+        won = winning_paths(world)
+        world.diagrams.spend(-MOST_STEPS_OF_EFFECTS)
+        return world, won
 
     def _asked(self, case: Case, *more: str) -> str:
         return " ".join([command(self.table, case, self.files), *more])
