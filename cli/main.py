@@ -22,6 +22,7 @@ VERBS = {
     "select": "Choose the models for a request: the chain, its cost, its reason.",
     "test": "Run a policy's tests; say what they cover and would notice.",
     "plan": "Plan a PRD: each story's model and cost, the sums, and what they do to the budgets.",
+    "diff": "Say which requests two policies decide differently.",
     "budget": "Show what the budgets have spent, and raise, pause or resume them.",
     "ledger": "Make, check, fill and empty the ledger, which has what was spent.",
     "list": "List the models of a policy.",

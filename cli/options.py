@@ -552,7 +552,7 @@ def _state(engine: Engine, options: Mapping[str, Any], environ: Mapping[str, str
 
         available = available_models(engine.policy.models.values(), environ)
     return State(
-        now=_moment(options["at"], engine.table.zone),
+        now=moment_of(options["at"], engine.table.zone),
         spend=dict(_spend(engine, text) for text in options["spend"]),
         down=frozenset(_model(engine, name) for name in options["down"]),
         available=available,
@@ -585,7 +585,7 @@ def _spend(engine: Engine, text: str) -> tuple[str, Spend]:
 _WEEKDAY_TIME = re.compile(r"(?:([A-Za-z]{3})[a-z]*\s+)?(\d{1,2}):(\d{2})")
 
 
-def _moment(text: str | None, zone: ZoneInfo) -> datetime:
+def moment_of(text: str | None, zone: ZoneInfo) -> datetime:
     """The moment that --at names, in the policy's zone unless it says another; else the clock."""
     now = datetime.now(UTC)
     if text is None:

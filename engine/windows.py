@@ -49,7 +49,7 @@ def changes(
     in UTC, earliest first, within so many days.
     """
     before = active(windows, after.astimezone(zone))
-    for moment in _boundaries(windows, zone, after, days):
+    for moment in boundaries(windows, zone, after, days):
         now = active(windows, moment.astimezone(zone))
         if now != before:
             yield moment
@@ -85,7 +85,7 @@ def moments_apart(
     Moments from `start` on, in UTC, earliest first: one at least for each set of windows that hold
     together within so many days, and many that repeat one.
     """
-    return chain([start.astimezone(UTC)], _boundaries(windows, zone, start, days, repeat=False))
+    return chain([start.astimezone(UTC)], boundaries(windows, zone, start, days, repeat=False))
 
 
 def _in_span(span: WeekSpan, weekday: int, minute: int) -> bool:
@@ -113,7 +113,7 @@ def _cron_minute(cron: Cron, minute: int) -> bool:
     return minute // 60 in cron.hours and minute % 60 in cron.minutes
 
 
-def _boundaries(
+def boundaries(
     windows: Mapping[str, Window], zone: ZoneInfo, after: datetime, days: int, *, repeat: bool = True
 ) -> Iterator[datetime]:
     """

@@ -12,7 +12,8 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
-from itertools import combinations
+from heapq import merge
+from itertools import chain, combinations
 from math import ceil, floor
 from typing import Any
 
@@ -37,12 +38,12 @@ from ...schemas.policy import (
 from ...schemas.request import Request, Spend, State
 from ..cases import Case, noon
 from ..compile import alternatives
-from ..conditions import FactValue, budget_holds, fact_holds
+from ..conditions import budget_holds, fact_holds
 from ..facts import tier_of
 from ..flips import amounts_around, another, numbers_around, reaches, with_fact
 from ..situation import level_of
 from ..table import DecisionTable
-from ..windows import active, moments_apart
+from ..windows import HORIZON_DAYS, active, boundaries, moments_apart
 from .diagram import TooLarge, cells_of
 
 _FAR_DAYS = 40 * 366
@@ -83,6 +84,16 @@ class Asked:
 
     tier: str | None = None
     by_person: bool = False
+
+
+class _Unsaid:
+    """In place of a value: the request doesn't give one, so each policy's own default counts."""
+
+    def __repr__(self) -> str:
+        return "unsaid"
+
+
+UNSAID = _Unsaid()
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,11 +154,14 @@ class Space:
     def __init__(self, *tables: DecisionTable) -> None:
         self.tables = tables
         self.policies: tuple[Policy, ...] = tuple(table.policy for table in tables)
+        keys = dict.fromkeys(key for policy in self.policies for key in policy.models)
+        self.model_bits = {key: 1 << number for number, key in enumerate(keys)}
         self.boxes: tuple[Box, ...] = tuple(_boxes(self.policies))
         self.all_boxes = (1 << len(self.boxes)) - 1
         self._tests = _tests(self.boxes)
         self._satisfying: dict[Hashable, int] = {}
         self._all_values: dict[str, int] = {}
+        self._spread: dict[str, tuple[tuple[Any, int], ...]] = {}
         self.window_sets: set[tuple[frozenset[str], ...]] = set()
         axes = [self._axis(subject) for subject in self._subjects()]
         self.single: tuple[Axis, ...] = tuple(axis for axis in axes if len(axis.cells) == 1)
@@ -196,11 +210,19 @@ class Space:
             self._satisfying[policy, _content(condition)] = satisfying
         self._all_values[subject] = (1 << len(values)) - 1
         cells: dict[tuple[int, Hashable], Cell] = {}
+        keys = []
         for value, boxes in zip(values, holding, strict=True):
             also = self._also(subject, value)
             weight = _weight(subject, value) if cells else 0
             cells.setdefault((boxes, also), Cell(value, boxes, also, weight))
+            keys.append((boxes, also))
+        number = {key: n for n, key in enumerate(cells)}
+        self._spread[subject] = tuple((value, number[key]) for value, key in zip(values, keys, strict=True))
         return Axis(subject, tuple(cells.values()))
+
+    def spread(self, subject: str) -> tuple[tuple[Any, int], ...]:
+        """Each value of a subject that was looked at, with its cell."""
+        return self._spread[subject]
 
     def values_in(self, policy: int, condition: Condition) -> int:
         """The values that satisfy a condition, as bits."""
@@ -210,7 +232,8 @@ class Space:
         """All values of a subject that were looked at, as bits."""
         return self._all_values[subject]
 
-    def _conditions(self, subject: str) -> Iterator[Condition]:
+    def conditions(self, subject: str) -> Iterator[Condition]:
+        """The conditions on a subject, each once."""
         return (condition for (_, condition), _ in self._tests.get(subject, ()))
 
     def holds(self, number: int, condition: Condition, value: Any) -> bool:
@@ -222,6 +245,8 @@ class Space:
             return budget_holds(condition, policy.budgets[condition.budget], value)
         if condition.fact == TIER:
             return fact_holds(condition, value.tier or "none")
+        if value is UNSAID:
+            value = policy.facts[condition.fact].default
         if condition.fact == DOMAIN and value not in policy.domains:
             return fact_holds(condition, "none")
         return fact_holds(condition, value)
@@ -240,11 +265,11 @@ class Space:
         if facts[0].kind is FactKind.NUMBER:
             return self._numbers(subject, facts)
         if facts[0].kind is FactKind.TEXT:
-            return self._texts(subject, facts[0])
+            return self._texts(subject, _default(facts))
         if subject == DOMAIN:
             return dict.fromkeys(["none", *(name for fact in facts for name in fact.values)])
         shared = [v for v in facts[0].values if all(v in fact.values for fact in facts)]
-        return _default_first(shared, facts[0].default)
+        return _default_first(shared, _default(facts))
 
     def _numbers(self, subject: str, facts: Sequence[Fact]) -> Iterable[float]:
         fact = replace(
@@ -255,23 +280,27 @@ class Space:
         )
         points = {
             bound
-            for c in self._conditions(subject)
+            for c in self.conditions(subject)
             if isinstance(c, NumberIn)
             for bound in (c.low, c.high)
             if bound is not None
         }
         if subject == COMPLEXITY:
             points |= {tier.start for policy in self.policies for tier in policy.tiers}
-        default = fact.default
-        given = [default] if isinstance(default, float | int) and _in_range(fact, default) else []
-        return dict.fromkeys([*given, *_numbers_apart(points, fact)])
+        points |= {f.default for f in facts if isinstance(f.default, float | int) and len(facts) > 1}
+        default = _default(facts)
+        known: list[Any] = (
+            [default] if default is UNSAID or (default is not None and _in_range(fact, default)) else []
+        )
+        return dict.fromkeys([*known, *_numbers_apart(points, fact)])
 
-    def _texts(self, subject: str, fact: Fact) -> Iterable[str]:
-        conditions = list(self._conditions(subject))
+    def _texts(self, subject: str, default: Any) -> Iterable[Any]:
+        conditions = list(self.conditions(subject))
         prefixes = [c.prefix for c in conditions if isinstance(c, StartsWith)]
         literals = [v for c in conditions if isinstance(c, ValueIs) for v in c.values]
-        named = dict.fromkeys([str(fact.default or ""), *literals, *prefixes])
-        return [*named, *(another(stem, named) for stem in dict.fromkeys([*prefixes, ""]))]
+        named = dict.fromkeys(["", *literals, *prefixes])
+        others = [another(stem, named) for stem in dict.fromkeys([*prefixes, ""])]
+        return dict.fromkeys([*([] if default is None else [default]), *named, *others])
 
     def _sets(self) -> Iterable[frozenset[str]]:
         """Sets of capabilities that some enabled model has together; no other request can be served."""
@@ -319,8 +348,19 @@ class Space:
                 raise TooLarge
 
     def _times(self, windows: Sequence[Mapping[str, Window]]) -> Iterator[datetime]:
-        """Moments at which all sets of windows that hold together are seen."""
+        """
+        Moments at which all sets of windows that hold together are seen.
+
+        Where the policies are in different zones these are all that a year has, and no others.
+        """
         table = self.tables[0]
+        if any(other.zone.key != table.zone.key for other in self.tables):
+            start = noon(table)
+            each = (
+                boundaries(some, other.zone, start, HORIZON_DAYS)
+                for some, other in zip(windows, self.tables, strict=True)
+            )
+            return chain([start], merge(*each))
         named = {
             f"{number}:{name}": _renamed(window, number)
             for number, some in enumerate(windows)
@@ -331,7 +371,7 @@ class Space:
     def spends(self, name: str) -> Iterable[Spend]:
         """What may be spent of a budget and held, at least one of each kind, the least spent first."""
         budgets = [policy.budgets[name] for policy in self.policies if name in policy.budgets]
-        points = set(self._amounts(budgets))
+        points = self.amounts(name)
         amounts = sorted({a for budget in budgets for a in amounts_around(points, budget)})
         yield from map(Spend, amounts)
         pauses = [
@@ -343,16 +383,16 @@ class Space:
         for spent in amounts:
             yield from (Spend(spent, pause - spent) for pause in sorted(pauses) if pause > spent)
 
-    def _amounts(self, budgets: Sequence[Budget]) -> Iterator[int]:
-        for budget in budgets:
-            yield from (reaches(level.percent, budget) for level in budget.levels)
-        for (number, c), _ in self._tests.get(budget_subject(budgets[0].name), ()):
-            assert isinstance(c, BudgetIn)
-            for bound in (c.low, c.high):
-                if bound is not None:
-                    yield (
-                        ceil(bound) if c.in_money else reaches(bound, self.policies[number].budgets[c.budget])
-                    )
+    def amounts(self, name: str) -> set[int]:
+        """The amounts of a budget at which a level is reached or a condition turns."""
+        budgets = [policy.budgets.get(name) for policy in self.policies]
+        found = {reaches(level.percent, b) for b in budgets if b is not None for level in b.levels}
+        for (number, c), _ in self._tests.get(budget_subject(name), ()):
+            budget = budgets[number]
+            if isinstance(c, BudgetIn) and budget is not None:
+                bounds = [bound for bound in (c.low, c.high) if bound is not None]
+                found |= {ceil(bound) if c.in_money else reaches(bound, budget) for bound in bounds}
+        return found
 
     # what decisions take from a cell
 
@@ -362,12 +402,13 @@ class Space:
         if subject == DOMAIN:
             return tuple(domain_key(table, value) for table in self.tables)
         if subject == REQUIRES:
-            return (*(able_for(policy, value) for policy in self.policies), *self._truths(subject, value))
+            able = (able_for(policy, self.model_bits, value) for policy in self.policies)
+            return (*able, *self._truths(subject, value))
         if subject == TIER:
             asked: Asked = value
             return asked
         if subject in TOKENS:  # costs and context windows make a difference even where boxes don't
-            return self._truths(subject, value)
+            return (value is UNSAID, *self._truths(subject, value))
         if subject.startswith("budget "):
             return tuple(
                 standing_key(policy, policy.budgets.get(subject.removeprefix("budget ")), value)
@@ -413,6 +454,8 @@ class Space:
         if subject == TIER:
             person, story = (value.tier, None) if value.by_person else (None, value.tier)
             return replace(case, request=replace(request, tier=person, story_tier=story))
+        if value is UNSAID:
+            return case
         return replace(case, request=with_fact(request, subject, value))
 
     def _for(self, case: Case, number: int) -> Case:
@@ -483,9 +526,15 @@ def _weight(subject: str, value: Any) -> int:
 # --- values --------------------------------------------------------------------------------------
 
 
+def _default(facts: Sequence[Fact]) -> Any:
+    """The default of a fact; UNSAID where policies have different ones."""
+    found = dict.fromkeys(fact.default for fact in facts)
+    return next(iter(found)) if len(found) == 1 else UNSAID
+
+
 def _default_first(values: Iterable[Any], default: object) -> Iterable[Any]:
     known = dict.fromkeys(values)
-    return dict.fromkeys([default, *known]) if default in known else known
+    return dict.fromkeys([default, *known]) if default is UNSAID or default in known else known
 
 
 def _numbers_apart(points: Iterable[float], fact: Fact) -> Iterable[float]:
@@ -532,13 +581,12 @@ def domain_key(table: DecisionTable, name: str) -> Hashable:
     return models, free, name if name in table.scoped_domains else None
 
 
-def able_for(policy: Policy, requires: FactValue) -> int:
-    """The enabled models that have some capabilities, as bits by their order."""
-    assert isinstance(requires, frozenset)
+def able_for(policy: Policy, bits: Mapping[str, int], requires: frozenset[str]) -> int:
+    """The enabled models that have some capabilities, as bits."""
     able = 0
-    for number, model in enumerate(policy.models.values()):
+    for key, model in policy.models.items():
         if model.enabled and requires <= model.capabilities:
-            able |= 1 << number
+            able |= bits[key]
     return able
 
 

@@ -96,13 +96,25 @@ class Diagrams:
         """The function that has a value for each cell of one axis."""
         return self.node(axis, tuple(map(self.leaf, values)))
 
-    def apply(self, combine: Callable[..., Hashable], *nodes: Node) -> Node:
-        """The function whose value is `combine` of the values of some functions."""
+    def apply(
+        self,
+        combine: Callable[..., Hashable],
+        *nodes: Node,
+        shortcut: Callable[[tuple[Node, ...]], Node | None] | None = None,
+    ) -> Node:
+        """
+        The function whose value is `combine` of the values of some functions.
+
+        Args:
+            shortcut: may give the result for a combination of nodes at once.
+        """
         memo: dict[tuple[Node, ...], Node] = {}
         levels, content = self._levels, self._content
 
         def made(tuple_: tuple[Node, ...]) -> Node:
             found = memo.get(tuple_)
+            if found is None and shortcut is not None:
+                found = shortcut(tuple_)
             if found is None:
                 self.spend()
                 level = min([levels[n] for n in tuple_])

@@ -20,7 +20,7 @@ from ..decide import alive_rows, matching
 from ..facts import facts_of
 from ..situation import Situation, observe
 from ..table import DecisionTable
-from .cells import CLOCK, COMPLEXITY, DOMAIN, REQUIRES, TIER, Asked, Box, Space, budget_subject
+from .cells import CLOCK, COMPLEXITY, DOMAIN, REQUIRES, TIER, UNSAID, Asked, Box, Space, budget_subject
 from .diagram import LEAF, Diagrams, Node, Path, cells_of
 from .matching import Matching
 
@@ -67,7 +67,7 @@ class World:
         self.rule_boxes = [box for box in own if isinstance(box.statement, Rule)]
         self.limit_boxes = [box for box in own if isinstance(box.statement, Limit)]
         self.promise_boxes = [box for box in own if isinstance(box.statement, Promise)]
-        self.bit_of = {key: 1 << n for n, key in enumerate(self.policy.models)}
+        self.bit_of = {key: self.space.model_bits[key] for key in self.policy.models}
         self._situations: dict[Hashable, Situation] = {}
 
     # the diagrams
@@ -158,7 +158,7 @@ class World:
 
     def _tokens(self, name: str) -> Node:
         default = self.policy.facts[name].default
-        return self.on(name, lambda cell: None if cell.value == default else int(cell.value))
+        return self.on(name, lambda c: None if c.value is UNSAID or c.value == default else int(c.value))
 
     @cached_property
     def place(self) -> Node:
@@ -213,7 +213,7 @@ class World:
     @property
     def all_models(self) -> int:
         """The mask of all models."""
-        return (1 << len(self.policy.models)) - 1
+        return self.mask(self.policy.models)
 
     def mask(self, keys: Iterable[str]) -> int:
         """The mask of some models."""

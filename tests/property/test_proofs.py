@@ -23,6 +23,7 @@ from policyctl.engine.analysis.matching import Matching
 from policyctl.engine.analysis.promises import broken
 from policyctl.engine.analysis.rules import effect_of, never_winning, winning_paths, without_effect
 from policyctl.engine.analysis.world import World
+from policyctl.engine.cases import Case
 from policyctl.engine.compile import compile_policy
 from policyctl.schemas.decision import Decision, Outcome
 from policyctl.schemas.policy import CheckedPolicy, Policy, Promise, ValueIs
@@ -30,7 +31,7 @@ from policyctl.schemas.request import Failure
 
 from ..reference import evaluator
 from ..reference.generate import maybe, seeded, some
-from ..reference.small import Ask, conditions_of, everything, small_policy
+from ..reference.small import Ask, conditions_of, decided, everything, small_policy, told, varied
 
 POLICIES = int(os.environ.get("POLICYCTL_PROOFS", "800"))
 SEED = os.environ.get("POLICYCTL_SEED", "20250611")
@@ -50,21 +51,14 @@ def policies(share: int) -> Iterator[tuple[Policy, list[Ask]]]:
             yield policy, asks
 
 
+def as_ask(case: Case) -> Ask:
+    return Ask(case.request, case.state)
+
+
 def world_of(policy: Policy) -> World:
     table = compile_policy(CheckedPolicy(policy))
     space = Space(table)
     return World(Matching(space, Diagrams(10**9, space.weights)))
-
-
-def decided(policy: Policy, ask: Ask) -> Decision:
-    decision = evaluator.decide(policy, ask.request, ask.state)
-    assert isinstance(decision, Decision), decision
-    return decision
-
-
-def told(policy: Policy, ask: Any) -> tuple[Any, ...]:
-    decision = decided(policy, Ask(ask.request, ask.state))
-    return decision.outcome, decision.chain, decision.tier
 
 
 def is_gap(policy: Policy, decision: Decision, ask: Ask) -> bool:
@@ -126,7 +120,7 @@ def gaps_are_found(walk: Walk) -> None:
     assert {only for only, _ in expected} == {gap.level is not None for gap in found}, walk.policy
     assert {requires for _, requires in expected} >= {gap.case.request.requires for gap in found}, walk.policy
     for gap in found:
-        ask = Ask(gap.case.request, gap.case.state)
+        ask = as_ask(gap.case)
         assert is_gap(walk.policy, decided(walk.policy, ask), ask), (walk.policy, gap)
 
 
@@ -162,23 +156,8 @@ def rules_that_change_nothing_are_found(walk: Walk) -> None:
             )
         elif places:
             cases = [effect_of(world, place, walk.won[place]) for place in places]
-            assert any(c is not None and told(policy, c) != told(without, c) for c in cases), (policy, rule)
-
-
-def varied(policy: Policy, asks: list[Ask]) -> Iterator[Ask]:
-    """The requests, and some of them after failures and with models in cooldown."""
-    yield from asks
-    rng = seeded(policy.digest)
-    for ask in rng.choices(asks, k=60):
-        failures = random_failures(rng, policy)
-        down = frozenset(key for key in policy.models if maybe(rng, 0.4))
-        yield Ask(replace(ask.request, failures=failures), replace(ask.state, down=down))
-
-
-def random_failures(rng: Random, policy: Policy) -> tuple[Failure, ...]:
-    tiers = [None, *(tier.name for tier in policy.tiers)]
-    causes = ("gate tests", "gate lint", "timeout")
-    return tuple(Failure(rng.choice(causes), rng.choice(tiers)) for _ in range(rng.randint(0, 3)))
+            shown = [as_ask(case) for case in cases if case is not None]
+            assert any(told(policy, ask) != told(without, ask) for ask in shown), (policy, rule)
 
 
 def conditions_that_never_hold_are_found(walk: Walk) -> None:
@@ -223,7 +202,7 @@ def promises_are_proven_or_broken(walk: Walk) -> None:
         if found is not None:
             asked = evaluator.gather(policy, found.case.request)
             assert evaluator.applies(policy, asked, found.case.state, promise.when), (policy, promise, found)
-            assert breaks(policy, promise, decided(policy, Ask(found.case.request, found.case.state)))
+            assert breaks(policy, promise, decided(policy, as_ask(found.case)))
             continue
         covered = [
             ask

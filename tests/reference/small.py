@@ -11,12 +11,13 @@ from __future__ import annotations
 import itertools
 import math
 import random
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from policyctl.schemas.decision import Decision
 from policyctl.schemas.policy import (
     NANO,
     Action,
@@ -46,10 +47,10 @@ from policyctl.schemas.policy import (
     When,
     Window,
 )
-from policyctl.schemas.request import Request, Spend, State
+from policyctl.schemas.request import Failure, Request, Spend, State
 
 from . import evaluator
-from .generate import HERE, maybe, some
+from .generate import HERE, maybe, seeded, some
 
 KEYS = ("ant", "bee", "cat", "dog")
 CAN = ("vision", "tools")
@@ -426,3 +427,35 @@ def tiers_asked(policy: Policy) -> list[tuple[str | None, str | None]]:
     """What a person, or else a story, asks for."""
     names = [tier.name for tier in policy.tiers]
     return [(None, None), *((name, None) for name in names), *((None, name) for name in names)]
+
+
+# --- answers -----------------------------------------------------------------------------------------------
+
+
+def decided(policy: Policy, ask: Ask) -> Decision:
+    """What the reference decides."""
+    decision = evaluator.decide(policy, ask.request, ask.state)
+    assert isinstance(decision, Decision), decision
+    return decision
+
+
+def told(policy: Policy, ask: Ask) -> tuple[Any, ...]:
+    """What counts as the same decision."""
+    decision = decided(policy, ask)
+    return decision.outcome, decision.chain, decision.tier
+
+
+def varied(policy: Policy, asks: list[Ask]) -> Iterator[Ask]:
+    """The requests, and some of them after failures and with models in cooldown."""
+    yield from asks
+    rng = seeded(policy.digest)
+    for ask in rng.choices(asks, k=60):
+        failures = random_failures(rng, policy)
+        down = frozenset(key for key in policy.models if maybe(rng, 0.4))
+        yield Ask(replace(ask.request, failures=failures), replace(ask.state, down=down))
+
+
+def random_failures(rng: random.Random, policy: Policy) -> tuple[Failure, ...]:
+    tiers = [None, *(tier.name for tier in policy.tiers)]
+    causes = ("gate tests", "gate lint", "timeout")
+    return tuple(Failure(rng.choice(causes), rng.choice(tiers)) for _ in range(rng.randint(0, 3)))
