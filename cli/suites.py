@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
@@ -64,6 +65,9 @@ def find_files(named: Sequence[str], policies: Sequence[str]) -> list[Path]:
 
 def _below(path: Path) -> list[Path]:
     """A file as it is; of a folder the test files in it, however deep."""
+    if path.suffix == ".policy" and path.is_file():
+        asked = shlex.join(["policyctl", "test", "--policy", str(path)])
+        raise click.UsageError(f"{path} is a policy and no test file; to run its tests: {asked}")
     if not path.is_dir():
         return [path]
     found: list[Path] = []

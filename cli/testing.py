@@ -27,7 +27,7 @@ FORMAT_VERSION = "1.0"
 _MOST_REASONS = 8
 _MOST_LISTED = 50
 _LONGEST_STATEMENT = 60
-_LABELS = {"starts_with": "starts with", "costs_at_most": "cost"}
+_LABELS = {"starts_with": "starts with", "costs_at_most": "costs at most"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -981,3 +981,25 @@ def test_the_example_fits_the_schema_of_test_files(loop: Path) -> None:
     Draft202012Validator.check_schema(schema("tests"))
 
     assert [] == [error.message for error in Draft202012Validator(schema("tests")).iter_errors(plain)]
+
+
+def test_a_policy_is_no_test_file(here: Path) -> None:
+    """
+    Whoever names the policy in place of a test file is told the call that is meant.
+    """
+    write(here, "my loop.policy", POLICY)
+    ran = call("test", "my loop.policy", at=here)
+
+    assert (2, "") == (ran.code, ran.out)
+    assert "my loop.policy is a policy and no test file" in ran.err
+    assert "policyctl test --policy 'my loop.policy'" in ran.err
+
+
+def test_a_cost_above_the_bound_is_told_as_one(here: Path) -> None:
+    """
+    What is expected of the cost is an upper bound, and reads as one.
+    """
+    ran = run(here, one_case("facts: {complexity: 1, risk: 1}\nexpect: {costs_at_most: 0.001}"))
+
+    assert 1 == ran.code
+    assert "  costs at most  expected $0.001" in ran.out
