@@ -14,14 +14,14 @@ from secrets import token_hex
 from .problems import Impossible
 
 
-def write_new(path: Path, data: bytes) -> None:
+def write_new(path: Path, data: bytes, *, help: str | None = None) -> None:
     """
-    Write a file that isn't there yet.
+    Write a file that isn't there yet; `help` says what to do where it is.
 
     Raises:
         Impossible: something is there already, or the file can't be written.
     """
-    with _told(path):
+    with _told(path, help):
         if os.path.lexists(path):
             raise FileExistsError
         with _written_beside(path, data, 0o666) as temporary:
@@ -90,11 +90,11 @@ def _written_beside(path: Path, data: bytes, mode: int) -> Iterator[Path]:
 
 
 @contextmanager
-def _told(path: Path) -> Iterator[None]:
+def _told(path: Path, help: str | None = None) -> Iterator[None]:
     try:
         yield
     except FileExistsError as error:
-        raise Impossible(f"{path} is there already; nothing was written") from error
+        raise Impossible(f"{path} is there already; nothing was written", help) from error
     except (OSError, ValueError) as error:
         raise Impossible(f"{path} can't be written: {_reason(error)}") from error
 

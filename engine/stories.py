@@ -400,7 +400,9 @@ def _id(fields: _Fields, number: int, parent: str | None) -> str:
     first = fields.reading.ids.setdefault(story_id, fields.place)
     if first != fields.place:
         fields.odd(
-            "id", f"id `{shown(story_id)}` is taken by `{first}`", "only the first is found: rename it"
+            "id",
+            f"id `{shown(story_id)}` is taken by `{first}`",
+            "rename it: a plan has both, but only the first is found by its id",
         )
     return story_id
 

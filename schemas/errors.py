@@ -3,7 +3,6 @@ The exceptions of policyctl; callers catch by branch.
 
 PolicyctlError
 ├── PolicyError     the policy's text or model is wrong; carries the Report
-├── ProviderError   one attempt at a model failed; carries the FailureKind (schemas.calls)
 ├── RequestError    a request lacks a fact or has an impossible one; carries the problems
 ├── StoryError      a PRD can't be read at all, or has no such story
 └── LedgerError     the ledger can't answer, so nothing may be spent

@@ -87,7 +87,10 @@ def _put(text: str, output: str | None, *, force: bool) -> None:
     if output is None or output == "-":
         raw(text.encode())
     else:
-        (rewrite if force else write_new)(Path(output), text.encode())
+        if force:
+            rewrite(Path(output), text.encode())
+        else:
+            write_new(Path(output), text.encode(), help="--force writes it over")
         note(f"wrote {output}")
 
 

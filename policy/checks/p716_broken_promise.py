@@ -51,5 +51,5 @@ def broken_promise(span: Span, promise: str, reason: str, words: str, asked: str
         Severity.ERROR,
         f"promise `{promise}` is broken: {reason} for a request with {words}",
         span,
-        help=f"forbid it by a hard limit, or promise less; see it: {asked}",
+        help=f"make it true, as by a hard limit or another fallback, or promise less; see it: {asked}",
     )

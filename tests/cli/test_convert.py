@@ -58,7 +58,9 @@ def test_it_is_written_to_a_new_file(here: Path) -> None:
 
     assert (0, "", "wrote new.yml\n") == (ran.code, ran.out, ran.err)
     assert [2, 2, 0] == [again.code, other.code, forced.code]
-    assert "error: new.yml is there already; nothing was written\n" == other.err
+    assert other.err == (
+        "error: new.yml is there already; nothing was written\n  help: --force writes it over\n"
+    )
     assert "mine" == kept
     assert YAML == (here / "new.yml").read_text(encoding="utf-8")
 
