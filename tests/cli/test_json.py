@@ -28,6 +28,7 @@ VERBS = (
     "config",
     "test",
     "doctor",
+    "diff",
 )
 FORMAT_VERSIONS = {"findings": "1.1"}
 """The versions that aren't the first any more."""
@@ -104,6 +105,7 @@ def all_prints(loop: Path) -> Iterator[tuple[str, Any]]:
     yield "doctor", printed(loop, "doctor --json")
     yield "config", printed(loop, "config --json")
     yield "prices", printed(loop, "prices deepseek gpt-5 --json")
+    yield "diff", printed(loop, "diff claude-loop.policy --prd prd.json --json")
     yield "test", printed(loop, "test --coverage --mutate --json")
 
 
