@@ -527,9 +527,11 @@ def _weight(subject: str, value: Any) -> int:
 
 
 def _default(facts: Sequence[Fact]) -> Any:
-    """The default of a fact; UNSAID where policies have different ones."""
+    """The default of a fact; UNSAID where all policies have one, but different ones."""
     found = dict.fromkeys(fact.default for fact in facts)
-    return next(iter(found)) if len(found) == 1 else UNSAID
+    if len(found) > 1 and None not in found:
+        return UNSAID
+    return next((default for default in found if default is not None), None)
 
 
 def _default_first(values: Iterable[Any], default: object) -> Iterable[Any]:

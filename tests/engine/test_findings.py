@@ -297,14 +297,14 @@ DEFECTS: dict[str, Planted] = {
     "a promise that an escalation from a tier it climbed to breaks": Planted(
         "P716",
         "escalate from mid to high when gate tests fails\n"
-        "promise cheap at most $5 in when complexity is 1 and requires is vision",
+        "promise cheap at most $5 in when complexity is 1 and requires is vision and tier is none",
         "promise cheap",
         chain_has("large"),
         ("fallback to middle, large", "fallback to middle"),
     ),
     "a downgrade to a tier that a limit empties": Planted(
         "P702",
-        "never use small when complexity is 3 to 5",
+        "never use small when complexity is 3 to 5 and tier is none",
         "never use",
         unserved,
         ("fallback to middle, large\n", ""),

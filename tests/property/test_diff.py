@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import replace
 from itertools import product
 from math import prod
 from typing import Any
@@ -19,7 +18,7 @@ from policyctl.engine.analysis.diff import Difference, compare
 from policyctl.engine.compile import compile_policy
 from policyctl.schemas.policy import BudgetIn, CheckedPolicy, During, Policy, ValueIs
 
-from ..reference.generate import seeded
+from ..reference.generate import changed, seeded
 from ..reference.small import Ask, conditions_of, everything, small_policy, told, varied
 
 PAIRS = int(os.environ.get("POLICYCTL_PROOFS", "400"))
@@ -80,7 +79,17 @@ def every_cell_is_where_it_should(old: Policy, new: Policy, found: Difference) -
         assert region.whole == (size == inside.get(number)), (old, new, region)
 
 
-CHANGED = ("rules", "limits", "escalations", "fallback", "models", "tiers", "budgets")
+CHANGED = (
+    ("rules",),
+    ("limits",),
+    ("escalations",),
+    ("fallback",),
+    ("models",),
+    ("tiers",),
+    ("budgets",),
+    ("domains", "facts"),
+)
+"""What the second policy has of a third."""
 
 
 def pairs(share: int) -> Iterator[tuple[Policy, Policy, list[Ask]]]:
@@ -89,18 +98,12 @@ def pairs(share: int) -> Iterator[tuple[Policy, Policy, list[Ask]]]:
     left = PAIRS // SHARES
     while left:
         old, other = small_policy(rng), small_policy(rng)
-        names = rng.choice(
-            (["rules"], ["limits"], ["escalations"], ["fallback"], ["models"], ["tiers"], ["budgets"])
-        )
-        new = replace(old, **{name: getattr(other, name) for name in names})  # type: ignore[arg-type]
-        asks = (
-            [everything(policy, MOST_REQUESTS) for policy in (old, new)]
-            if fits(new) and fits(old)
-            else [None]
-        )
-        if all(some_asks is not None for some_asks in asks):
-            left -= 1
-            yield old, new, [ask for some_asks in asks for ask in some_asks or ()]
+        new = changed(old, **{name: getattr(other, name) for name in rng.choice(CHANGED)})
+        if fits(old) and fits(new):
+            asks = [everything(policy, MOST_REQUESTS) for policy in (old, new)]
+            if None not in asks:
+                left -= 1
+                yield old, new, [ask for of_one in asks for ask in of_one or ()]
 
 
 def fits(policy: Policy) -> bool:
