@@ -14,9 +14,6 @@ def beside(old: Policy, new: Policy) -> Iterator[str]:
     for key, model in old.models.items():
         if key in new.models:
             yield from _model(model, new.models[key])
-        else:
-            yield f"model `{key}` is gone"
-    yield from (f"model `{key}` is new" for key in new.models if key not in old.models)
     if old.baseline != new.baseline:
         yield f"the baseline is {new.baseline or 'none'}, not {old.baseline or 'none'}"
     estimates = [(p.estimate_input_tokens, p.estimate_output_tokens) for p in (old, new)]

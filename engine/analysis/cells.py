@@ -114,7 +114,7 @@ class Cell:
 
     value: Any
     boxes: int
-    also: Hashable
+    also: Any
     weight: int
 
 

@@ -17,7 +17,7 @@ from .cells import Space
 from .diagram import LEAF, Diagrams, Node, Path, TooLarge
 from .matching import Matching
 from .outlook import outlook, parts_of
-from .variations import by_cost, histories
+from .variations import by_cost, cooled, histories, naming
 from .world import World
 
 MOST_STEPS = 1_000_000
@@ -33,8 +33,8 @@ class Region:
 
     `old` and `new` are the decisions of `case` by each policy, as it takes them. `cells` gives for
     each subject that matters which of its values are in the region; `whole` says that all requests
-    with such values are. `later` says that the first decision is the same: only after the failures, or
-    with the cooldowns, of the case they differ.
+    with such values are. `later` says that the plain decision is the same: only after the failures, with
+    the cooldowns or with the model that is named in the case they differ.
     """
 
     case: tuple[Case, Case]
@@ -155,7 +155,8 @@ def _rest(policy: Policy) -> Hashable:
 def _region(worlds: tuple[World, World], values: tuple[Any, ...], path: Path) -> Region | None:
     """What changes in the cells of a combination; None where nothing does."""
     half = len(values) // 2
-    views = [outlook(w, *part) for w, part in zip(worlds, (values[:half], values[half:]), strict=True)]
+    shared = _models_of_both(worlds)
+    views = [outlook(w, shared, *p) for w, p in zip(worlds, (values[:half], values[half:]), strict=True)]
     if views[0] == views[1]:
         return None
     cases = worlds[0].case(path), worlds[1].case(path)
@@ -181,32 +182,31 @@ def _differing(worlds: tuple[World, World], cases: tuple[Case, Case]) -> Region 
 
 
 def _later(worlds: tuple[World, World], cases: tuple[Case, Case], path: Path) -> Iterator[tuple[Case, Case]]:
-    """The cases after failures, and with models in cooldown."""
+    """The cases after failures, with models in cooldown, and with models that somebody names."""
+    shared = _models_of_both(worlds)
     seen = set()
-    for number, world in enumerate(worlds):
-        rule = world.matched_rule(cases[number], path)
-        for failures in histories(world, cases[number], path, (rule,), anywhere=True):
-            if failures not in seen and all(
-                f.tier is None or f.tier in w.table.tiers for f in failures for w in worlds
-            ):
-                seen.add(failures)
-                failed = [replace(c, request=replace(c.request, failures=failures)) for c in cases]
-                yield from _cooled(worlds, failed, path)
-
-
-def _cooled(worlds: tuple[World, World], cases: list[Case], path: Path) -> Iterator[tuple[Case, Case]]:
-    """A case with so many of the cheapest models of its tiers in cooldown: none, one, two …"""
-    sets = {frozenset[str]()}
     for world, case in zip(worlds, cases, strict=True):
-        tier = world.routing(case, path).tier
-        mates = [] if tier is None else by_cost(world, case, tier)
-        sets = {down | frozenset(mates[:n]) for down in sets for n in range(len(mates) + 1)}
-    for down in sorted(sets, key=lambda down: (len(down), sorted(down))):
-        first, second = (
-            Case(case.request, replace(case.state, down=down & set(world.policy.models)))
-            for world, case in zip(worlds, cases, strict=True)
-        )
-        yield first, second
+        rule = world.matched_rule(case, path)
+        for failures in histories(world, case, path, (rule,), anywhere=True):
+            known = all(f.tier is None or f.tier in w.table.tiers for f in failures for w in worlds)
+            if not known or failures in seen:
+                continue
+            seen.add(failures)
+            failed = [replace(c, request=replace(c.request, failures=failures)) for c in cases]
+            tiers = [w.routing(c, path).tier for w, c in zip(worlds, failed, strict=True)]
+            mates = [by_cost(w, c, t) for w, c, t in zip(worlds, failed, tiers, strict=True) if t is not None]
+            varied = [[*cooled(c, mates), *naming(c, shared)] for c in failed]
+            for old, new in zip(*varied, strict=True):
+                yield _known(worlds[0], old), _known(worlds[1], new)
+
+
+def _known(world: World, case: Case) -> Case:
+    """The case without cooldowns of models that a policy doesn't have."""
+    return replace(case, state=replace(case.state, down=case.state.down & set(world.policy.models)))
+
+
+def _models_of_both(worlds: tuple[World, World]) -> list[str]:
+    return [key for key in worlds[0].policy.models if key in worlds[1].policy.models]
 
 
 # --- where -----------------------------------------------------------------------------------------
@@ -312,16 +312,14 @@ def _size(diagrams: Diagrams, root: Node, full: list[int]) -> int:
 
 def _apart(old: Policy, new: Policy) -> Iterator[str]:
     """What only one policy takes, in sentences."""
-    for name in (t.name for t in old.tiers):
-        if name not in {t.name for t in new.tiers}:
-            yield f"tier `{name}` is only in OLD: who asks for it gets an error in NEW"
-    for name in (t.name for t in new.tiers):
-        if name not in {t.name for t in old.tiers}:
-            yield f"tier `{name}` is only in NEW: who asks for it gets an error in OLD"
     for first, second, here, there in ((old, new, "OLD", "NEW"), (new, old, "NEW", "OLD")):
-        for name in first.facts:
-            if name not in second.facts:
-                yield f"input `{name}` is only in {here}, so a request can't give it to {there}"
+        tiers = {tier.name for tier in second.tiers}
+        for name in (tier.name for tier in first.tiers if tier.name not in tiers):
+            yield f"tier `{name}` is only in {here}: who asks for it gets an error from {there}"
+        for name in (key for key in first.models if key not in second.models):
+            yield f"model `{name}` is only in {here}: who names it gets an error from {there}"
+        for name in (name for name in first.facts if name not in second.facts):
+            yield f"input `{name}` is only in {here}: who gives it gets an error from {there}"
     for name in _inputs_of_both(old, new):
         yield from _input_apart(old, new, name)
 

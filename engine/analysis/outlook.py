@@ -18,13 +18,15 @@ def parts_of(world: World) -> tuple[int, ...]:
     return world.base, world.forbidden, world.able, world.place, world.paused
 
 
-def outlook(world: World, base: Base, forbidden: Any, able: Any, place: Any, paused: int) -> Hashable:
+def outlook(
+    world: World, named: Iterable[str], base: Base, forbidden: Any, able: Any, place: Any, paused: int
+) -> Hashable:
     """
     What a combination of what decisions depend on leads to.
 
     Two combinations, of one policy or of two, with equal outlooks give the same chain and tier for
-    every history of failures and every set of models in cooldown. Whom a person or a story names
-    isn't in it.
+    every history of failures and every set of models in cooldown, whichever of the models `named` a
+    person or a story names.
     """
     if forbidden == REFUSED:
         return REFUSED
@@ -33,7 +35,8 @@ def outlook(world: World, base: Base, forbidden: Any, able: Any, place: Any, pau
     if action is Action.PAUSE:
         return "paused"
     view = _View(world, able[0] & ~forbidden, paused, able[1])
-    common = (tuple(t.name for t in world.policy.tiers), base.tier, _escalations(world))
+    tiers = tuple(tier.name for tier in world.policy.tiers)
+    common = (tiers, base.tier, _escalations(world), view.models(named))
     if action is Action.ONLY:
         return "only", common, view.models(standing[2], ranked=False)
     downgraded = action is Action.DOWNGRADE and not base.by_person

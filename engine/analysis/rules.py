@@ -12,7 +12,7 @@ from .cells import Box
 from .diagram import Node, Path, union
 from .matching import Matching, by_statement, mask_of
 from .variations import difference
-from .world import NO_EFFECT, REFUSED, Effect, World, is_pause
+from .world import NO_EFFECT, REFUSED, Effect, Matched, World, is_pause
 
 SAME = "same"
 """Where it makes no difference to the base which of two rules matches."""
@@ -69,7 +69,7 @@ def _never_wins(world: World, boxes: Sequence[Box], others: list[int], alternati
         box.number for box in world.matching.boxes_of(union(cover)) if box.number != boxes[0].number
     )
     return NeverWins(
-        world.policy.rules[boxes[0].number],
+        world.rule(boxes[0]),
         alternative,
         tuple(world.policy.rules[n] for n in sorted(statements)),
         path,
@@ -93,34 +93,34 @@ def effect_of(world: World, place: int, path: Path) -> Case | None:
     """A case that is decided otherwise without one box, which is the first match on a path; None without."""
     box = world.rule_boxes[place]
     later = [other for other in world.rule_boxes if other.number > box.number]
-    rival = _first(later, world.matching.holding(path))
-    case = difference(world, path, box.statement, rival, plainly=True)
+    rival = _first(world, later, world.matching.holding(path))
+    case = difference(world, path, world.rule(box), rival, plainly=True)
     if case is not None:
         return case  # for most rules the first look tells
-    effect, seen = world.effect(box.statement), set[Effect]()
+    effect, seen = world.effect(world.rule(box)), set[Effect]()
     for rival, there in _rivals(world, box, later):
         other = NO_EFFECT if rival is None else world.effect(rival)
         if other != effect and other not in seen:
             seen.add(other)
-            case = difference(world, there, box.statement, rival, plainly=True)
+            case = difference(world, there, world.rule(box), rival, plainly=True)
             if case is not None:
                 return case
     return _effect_anywhere(world, box, later) if seen else None
 
 
-def _first(boxes: Sequence[Box], holding: int) -> Any:
+def _first(world: World, boxes: Sequence[Box], holding: int) -> Matched:
     """The rule of the first of some boxes that holds."""
-    return next((box.statement for box in boxes if box.bit & holding), None)
+    return next((world.rule(box) for box in boxes if box.bit & holding), None)
 
 
 def _effect_anywhere(world: World, box: Box, later: Sequence[Box]) -> Case | None:
     """The same for all cells in which a box is the first match, whatever failed before and is in cooldown."""
-    diagrams, own = world.diagrams, world.effect(box.statement)
+    diagrams, own = world.diagrams, world.effect(world.rule(box))
 
     def changed(rival: Any, complexity_tier: int, asked: Any) -> Any:
         if rival == SAME:
             return SAME
-        effect = NO_EFFECT if rival is None else world.effect(later[rival].statement)
+        effect = NO_EFFECT if rival is None else world.effect(world.rule(later[rival]))
         bases = tuple(world.base_of(given, complexity_tier, asked) for given in (own, effect))
         return SAME if bases[0] == bases[1] else (rival, *bases)
 
@@ -131,18 +131,18 @@ def _effect_anywhere(world: World, box: Box, later: Sequence[Box]) -> Case | Non
         return None if nodes[0] == same or nodes[1] == refused or is_pause(diagrams, nodes[3]) else nodes
 
     parts = (node, world.forbidden, world.able, world.place, world.paused)
-    rivals: list[tuple[Any, Path]] = []
+    rivals: list[tuple[Matched, Path]] = []
     for values, path in diagrams.leaves(*parts, settle=settle):
         rival = values[0][0]
-        rivals.append((None if rival is None else later[rival].statement, path))
-        case = difference(world, path, box.statement, rivals[-1][0], plainly=True)
+        rivals.append((None if rival is None else world.rule(later[rival]), path))
+        case = difference(world, path, world.rule(box), rivals[-1][0], plainly=True)
         if case is not None:
             return case
-    cases = (difference(world, path, box.statement, rival) for rival, path in rivals)
+    cases = (difference(world, path, world.rule(box), rival) for rival, path in rivals)
     return next((case for case in cases if case is not None), None)
 
 
-def _rivals(world: World, box: Box, later: Sequence[Box]) -> Iterator[tuple[Any, Path]]:
+def _rivals(world: World, box: Box, later: Sequence[Box]) -> Iterator[tuple[Matched, Path]]:
     """Who else would match where a box is the first match, with a path there; once for each way to tell."""
     matching, bit = world.matching, box.bit
     before = mask_of([b for b in world.rule_boxes if b.number < box.number]) & matching.held
@@ -156,7 +156,7 @@ def _rivals(world: World, box: Box, later: Sequence[Box]) -> Iterator[tuple[Any,
             continue
         alive, done = settled
         if done:
-            yield _first(later, alive & after), path
+            yield _first(world, later, alive & after), path
             continue
         level = matching.next_axis(level, alive)
         if (level, alive) not in seen:

@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from typing import Any
 
 from ...schemas.request import Failure
 from ..cases import Case
 from ..chain import Ceiling, Routing, ceiling_of, expected_cost
 from ..facts import facts_of
 from .diagram import Path
-from .world import World
+from .world import Matched, World
 
 _STEPS = 5
 """What a decision counts for against the cap, in nodes."""
 
 
-def difference(world: World, path: Path, first: Any, second: Any, *, plainly: bool = False) -> Case | None:
+def difference(
+    world: World, path: Path, first: Matched, second: Matched, *, plainly: bool = False
+) -> Case | None:
     """
     A case of a cell in which it makes a difference which of two rules (None: none) matches; None without.
 
-    Unless `plainly`, after any failures and whatever is in cooldown.
+    Unless `plainly`, after any failures, whatever is in cooldown and whoever names a model.
     """
     case = world.case(path)
     if plainly:
@@ -30,14 +31,30 @@ def difference(world: World, path: Path, first: Any, second: Any, *, plainly: bo
     for failures in histories(world, case, path, (first, second), anywhere=True):
         failed = replace(case, request=replace(case.request, failures=failures))
         tiers = {r.tier for r in _both(world, failed, path, first, second) if r.tier is not None}
-        for down in _cooldowns(world, case, tiers):
-            there = replace(failed, state=replace(failed.state, down=down))
+        mates = [by_cost(world, case, tier) for tier in tiers]
+        for there in (*cooled(failed, mates), *naming(failed, world.policy.models)):
             if not _same(*_both(world, there, path, first, second)):
                 return there
     return None
 
 
-def _both(world: World, case: Case, path: Path, first: Any, second: Any) -> tuple[Routing, Routing]:
+def cooled(case: Case, mates: Iterable[list[str]]) -> Iterator[Case]:
+    """A case with so many of the cheapest models of some tiers in cooldown, each list cheapest first."""
+    sets = {frozenset[str]()}
+    for keys in mates:
+        sets = {down | frozenset(keys[:n]) for down in sets for n in range(len(keys) + 1)}
+    for down in sorted(sets, key=lambda down: (len(down), sorted(down))):
+        yield replace(case, state=replace(case.state, down=down))
+
+
+def naming(case: Case, keys: Iterable[str]) -> Iterator[Case]:
+    """A case in which a person, or a story, names one of some models."""
+    for key in keys:
+        yield replace(case, request=replace(case.request, preferred=key))
+        yield replace(case, request=replace(case.request, story_models=(key,)))
+
+
+def _both(world: World, case: Case, path: Path, first: Matched, second: Matched) -> tuple[Routing, Routing]:
     world.diagrams.spend(2 * _STEPS)
     return world.routing(case, path, rule=first), world.routing(case, path, rule=second)
 
@@ -47,7 +64,7 @@ def _same(first: Routing, second: Routing) -> bool:
 
 
 def histories(
-    world: World, case: Case, path: Path, rules: tuple[Any, ...], *, anywhere: bool
+    world: World, case: Case, path: Path, rules: tuple[Matched, ...], *, anywhere: bool
 ) -> Iterator[tuple[Failure, ...]]:
     """
     Failures one after the other, as many as lead to another ceiling with one of some rules; none first.
@@ -77,7 +94,12 @@ def _resolved(world: World, failure: Failure) -> tuple[str, int | None]:
 
 
 def _failures(
-    world: World, case: Case, path: Path, rules: tuple[Any, ...], before: tuple[Failure, ...], anywhere: bool
+    world: World,
+    case: Case,
+    path: Path,
+    rules: tuple[Matched, ...],
+    before: tuple[Failure, ...],
+    anywhere: bool,
 ) -> Iterator[Failure]:
     """What may fail next: each cause, in the tier as it stands, or where else it can have happened."""
     causes = causes_of(world)
@@ -103,15 +125,6 @@ def causes_of(world: World) -> list[str]:
         statements = tuple(n for n, e in enumerate(escalations) if cause in (f"gate {e.gate}", *e.kinds))
         apart.setdefault(statements, cause)
     return list(apart.values())
-
-
-def _cooldowns(world: World, case: Case, tiers: set[str]) -> Iterator[frozenset[str]]:
-    """The sets of models in cooldown that matter: in each of some tiers so many of the cheapest."""
-    found = {frozenset[str]()}
-    for tier in tiers:
-        mates = by_cost(world, case, tier)
-        found = {down | frozenset(mates[:n]) for down in found for n in range(len(mates) + 1)}
-    yield from sorted(found, key=lambda down: (len(down), sorted(down)))
 
 
 def by_cost(world: World, case: Case, tier: str) -> list[str]:

@@ -9,7 +9,7 @@ is really there is decided once, by the engine itself, for one request of it.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -18,17 +18,18 @@ from ..cases import Case
 from ..chain import Routing, route
 from ..decide import alive_rows, matching
 from ..facts import facts_of
-from ..situation import Situation, observe
+from ..situation import Situation, belongs, observe
 from ..table import DecisionTable
-from .cells import CLOCK, COMPLEXITY, DOMAIN, REQUIRES, TIER, UNSAID, Asked, Box, Space, budget_subject
+from .cells import CLOCK, COMPLEXITY, DOMAIN, REQUIRES, TIER, UNSAID, Asked, Box, Cell, Space, budget_subject
 from .diagram import LEAF, Diagrams, Node, Path, cells_of
-from .matching import Matching
-
-MOST_STEPS = 400_000
-"""Nodes and combinations that the analysis of one policy may take."""
+from .matching import Matching, by_statement
 
 REFUSED = "refused"
 """In place of the forbidden models, where a `refuse` holds."""
+
+
+Matched = Rule | None
+"""The first rule that matches, if one does."""
 
 
 class Effect(NamedTuple):
@@ -53,7 +54,7 @@ class World:
     """
     One policy of a space, and the diagrams of all that its decisions look at.
 
-    Model masks are bits by the order of the policy's models.
+    Sets of models are masks, with a bit for each model of the space.
     """
 
     def __init__(self, matching: Matching, number: int = 0) -> None:
@@ -80,10 +81,14 @@ class World:
     @cached_property
     def effects(self) -> Node:
         """What the first rule that matches gives."""
-        effects = [self.effect(box.statement) for box in self.rule_boxes]
+        effects = [self.effect(self.rule(box)) for box in self.rule_boxes]
         return self.diagrams.apply(lambda n: NO_EFFECT if n is None else effects[n], self.matched)
 
-    def effect(self, rule: Any) -> Effect:
+    def rule(self, box: Box) -> Rule:
+        """The rule that a box is of."""
+        return self.policy.rules[box.number]
+
+    def effect(self, rule: Rule) -> Effect:
         """What a rule gives."""
         rank = self.table.rank
         if rule.tier is not None:
@@ -116,19 +121,13 @@ class World:
     @cached_property
     def forbidden(self) -> Node:
         """The models that hard limits forbid, as a mask; REFUSED where a `refuse` holds."""
-        return self.forbidden_by(self.limit_boxes)
-
-    def forbidden_by(self, boxes: Iterable[Box]) -> Node:
-        """What some hard limits forbid."""
-        by_limit: dict[int, list[Box]] = {}
-        for box in boxes:
-            by_limit.setdefault(box.number, []).append(box)
         node = self.diagrams.leaf(0)
-        for number, of_limit in by_limit.items():
+        for number, boxes in by_statement(self.limit_boxes).items():
             mask = self.mask_of_limit(self.policy.limits[number])
-            holds = self.matching.holds(of_limit)
             node = self.diagrams.apply(
-                lambda old, here, mask=mask: _more(old, mask) if here else old, node, holds
+                lambda old, here, mask=mask: _more(old, mask) if here else old,
+                node,
+                self.matching.holds(boxes),
             )
         return node
 
@@ -187,8 +186,6 @@ class World:
     @cached_property
     def paused(self) -> Node:
         """The models that budgets for their provider, tier or themselves pause, as a mask."""
-        from ..situation import belongs
-
         node = self.diagrams.leaf(0)
         for budget in self.policy.budgets.values():
             if budget.scope in ("provider", "tier", "model"):
@@ -200,13 +197,11 @@ class World:
                 )
         return node
 
-    def on(self, subject: str, value: Any) -> Node:
+    def on(self, subject: str, value: Callable[[Cell], Hashable]) -> Node:
         """A value for each cell of a subject."""
+        values = [value(cell) for cell in self.space.axis(subject).cells]
         axis = self.space.axis_of.get(subject)
-        if axis is not None:
-            return self.diagrams.on_axis(axis, [value(cell) for cell in self.space.axes[axis].cells])
-        single = next(axis for axis in self.space.single if axis.subject == subject)
-        return self.diagrams.leaf(value(single.cells[0]))
+        return self.diagrams.leaf(values[0]) if axis is None else self.diagrams.on_axis(axis, values)
 
     # models
 
@@ -256,12 +251,12 @@ class World:
             found = self._situations[key, case.state.down] = observe(self.table, case.state)
         return found
 
-    def matched_rule(self, case: Case, path: Path) -> Rule | None:
+    def matched_rule(self, case: Case, path: Path) -> Matched:
         """The first rule that matches in the case of a path."""
         facts = facts_of(self.table, case.request)
         return matching(self.table, alive_rows(self.table, facts, self.situation(case, path)))[0]
 
-    def routing(self, case: Case, path: Path, *, rule: Rule | str | None = "matched") -> Routing:
+    def routing(self, case: Case, path: Path, *, rule: Matched | str = "matched") -> Routing:
         """What the engine decides for the case of a path; with another rule than the one that matches."""
         facts = facts_of(self.table, case.request)
         situation = self.situation(case, path)

@@ -5,8 +5,8 @@ What it finds
 
 A rule that wins, and without which every decision would be the same: another
 rule, the complexity or whoever asks for a tier gives the same anyway, or what
-it gives can never serve. Looked at are all requests, after any failures and
-with any models in cooldown.
+it gives can never serve. Looked at are all requests, after any failures, with
+any models in cooldown and whichever model a person or a story names.
 
 Why it matters
 

@@ -171,7 +171,7 @@ def test_what_only_one_takes_is_no_equivalence(tmp_path: Path) -> None:
 
     assert 1 == ran.code
     assert ran.out.startswith("apart  every request that both take gets the same decision")
-    assert ["input `private` is only in OLD, so a request can't give it to NEW"] == found["apart"]
+    assert ["input `private` is only in OLD: who gives it gets an error from NEW"] == found["apart"]
     assert ([], True, False) == (found["regions"], found["proven"], found["equivalent"])
 
 

@@ -446,13 +446,16 @@ def told(policy: Policy, ask: Ask) -> tuple[Any, ...]:
 
 
 def varied(policy: Policy, asks: list[Ask]) -> Iterator[Ask]:
-    """The requests, and some of them after failures and with models in cooldown."""
+    """The requests, and some of them after failures, with models in cooldown and with named ones."""
     yield from asks
     rng = seeded(policy.digest)
     for ask in rng.choices(asks, k=60):
         failures = random_failures(rng, policy)
         down = frozenset(key for key in policy.models if maybe(rng, 0.4))
-        yield Ask(replace(ask.request, failures=failures), replace(ask.state, down=down))
+        preferred = rng.choice((None, None, *policy.models))
+        named = some(rng, tuple(policy.models), 0, 2)
+        request = replace(ask.request, failures=failures, preferred=preferred, story_models=named)
+        yield Ask(request, replace(ask.state, down=down))
 
 
 def random_failures(rng: random.Random, policy: Policy) -> tuple[Failure, ...]:
