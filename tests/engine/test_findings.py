@@ -6,6 +6,9 @@ help shows it.
 from __future__ import annotations
 
 import shlex
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +22,7 @@ from policyctl.router import Engine, validate, validate_text
 from policyctl.schemas.diagnostics import Diagnostic, Severity
 from policyctl.schemas.text import Source
 
-from ..cli.command import Ran, call
+from ..cli.command import ENTRY, Ran, call
 
 HEAD = """\
 timezone Europe/Berlin
@@ -434,6 +437,51 @@ def test_a_policy_with_an_error_of_the_proofs_still_decides() -> None:
 
     assert validate_text(text).policy is not None
     assert ("small", "middle", "large") == Engine.from_text(text).decide(complexity=1).chain
+
+
+def test_what_is_too_large_is_unproved_not_silent() -> None:
+    """
+    A policy with more facts than can be looked at, and one with too many sets of windows, say so.
+    """
+    inputs = "".join(
+        f"input i{n} is yes or no default no\nrule r{n} when i{n} is yes use large\n" for n in range(160)
+    )
+    windows = "".join(f'window w{n} is cron "{n}-59 {n}-23 * * *"\n' for n in range(12))
+    minutes = ",".join(map(str, range(0, 60, 2)))
+    busy = "".join(f'window b{n} is cron "{minutes} {n} {n + 1}-31 * *"\n' for n in range(20))
+    rules = "".join(f"rule r{n} when during b{n} and during w{n % 12} use large\n" for n in range(20))
+
+    for text in (HEAD + inputs, HEAD + windows + busy + rules):
+        found = [d for d in validate_text(text).report.diagnostics if d.code == "P718"]
+        assert [Severity.WARNING] == [d.severity for d in found]
+        assert found[0].message.startswith("unproved: ")
+
+
+def test_ctrl_c_ends_the_proofs_at_once(tmp_path: Path) -> None:
+    """
+    Ctrl-C in the middle of a proof ends the run with 130, without a traceback.
+    """
+    endless = (
+        "from policyctl.engine.analysis.diagram import Diagrams\n"
+        "def spend(self, steps=1):\n"
+        "    print('waiting', flush=True)\n"
+        "    while True: pass\n"
+        "Diagrams.spend = spend\n"
+    )
+    (tmp_path / "policyctl.policy").write_text(HEAD, encoding="utf-8")
+    with subprocess.Popen(
+        [sys.executable, "-c", endless + ENTRY, "validate"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert "waiting\n" == process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=30)
+
+    assert (130, "", "") == (process.returncode, out, err.strip())
 
 
 def test_each_rule_that_can_win_has_a_witness() -> None:

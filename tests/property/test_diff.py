@@ -21,7 +21,7 @@ from policyctl.schemas.policy import BudgetIn, CheckedPolicy, During, Policy, Va
 from ..reference.generate import changed, seeded
 from ..reference.small import Ask, conditions_of, everything, small_policy, told, varied
 
-PAIRS = int(os.environ.get("POLICYCTL_PROOFS", "400"))
+PAIRS = int(os.environ.get("POLICYCTL_PROOFS", "200"))
 SEED = os.environ.get("POLICYCTL_SEED", "20250611")
 SHARES = 10
 MOST_REQUESTS = 150

@@ -15,25 +15,25 @@ from typing import Any
 import pytest
 
 from policyctl.engine.analysis.cells import Space
-from policyctl.engine.analysis.conditions import contradictions
+from policyctl.engine.analysis.conditions import adding_nothing, always_holding, contradictions
 from policyctl.engine.analysis.diagram import Diagrams
 from policyctl.engine.analysis.gaps import gaps
-from policyctl.engine.analysis.idle import limits_without_effect
-from policyctl.engine.analysis.matching import Matching
+from policyctl.engine.analysis.idle import limits_without_effect, never_allowed
+from policyctl.engine.analysis.matching import Matching, by_statement
 from policyctl.engine.analysis.promises import broken
 from policyctl.engine.analysis.rules import effect_of, never_winning, winning_paths, without_effect
 from policyctl.engine.analysis.world import World
 from policyctl.engine.cases import Case
 from policyctl.engine.compile import compile_policy
 from policyctl.schemas.decision import Decision, Outcome
-from policyctl.schemas.policy import CheckedPolicy, Policy, Promise, ValueIs
+from policyctl.schemas.policy import CheckedPolicy, Condition, Policy, Promise, ValueIs
 from policyctl.schemas.request import Failure
 
 from ..reference import evaluator
 from ..reference.generate import maybe, seeded, some
 from ..reference.small import Ask, conditions_of, decided, everything, small_policy, told, varied
 
-POLICIES = int(os.environ.get("POLICYCTL_PROOFS", "800"))
+POLICIES = int(os.environ.get("POLICYCTL_PROOFS", "600"))
 SEED = os.environ.get("POLICYCTL_SEED", "20250611")
 SHARES = 10
 MOST_REQUESTS = 150
@@ -92,7 +92,10 @@ def test_what_is_proven_is_what_a_walk_finds(share: int) -> None:
         rules_that_never_win_are_found(walk)
         rules_that_change_nothing_are_found(walk)
         conditions_that_never_hold_are_found(walk)
+        alternatives_that_add_nothing_are_found(walk)
+        conditions_that_always_hold_are_found(walk)
         limits_that_change_nothing_are_found(walk)
+        models_that_are_never_allowed_are_found(walk)
         promises_are_proven_or_broken(walk)
 
 
@@ -106,6 +109,14 @@ class Walk:
         self.decisions = [decided(policy, ask) for ask in asks]
         self.world = world_of(policy)
         self.won = winning_paths(self.world)
+
+    def where(self, conditions: tuple[Condition, ...]) -> set[int]:
+        """The requests, by their places, that satisfy all of some conditions."""
+        return {
+            place
+            for place, (asked, state) in enumerate(self.gathered)
+            if all(evaluator.holds(self.policy, asked, state, c) for c in conditions)
+        }
 
 
 def gaps_are_found(walk: Walk) -> None:
@@ -164,11 +175,45 @@ def conditions_that_never_hold_are_found(walk: Walk) -> None:
     """Conditions exclude each other where no request satisfies them all."""
     found = {box.bit for box, _ in contradictions(walk.world.matching)}
     for box in walk.world.space.boxes:
-        holds = any(
-            all(evaluator.holds(walk.policy, asked, state, c) for c in box.conditions)
-            for asked, state in walk.gathered
-        )
-        assert holds == (box.bit not in found), (walk.policy, box)
+        assert bool(walk.where(box.conditions)) == (box.bit not in found), (walk.policy, box)
+
+
+def alternatives_that_add_nothing_are_found(walk: Walk) -> None:
+    """An alternative adds nothing where others of its statement hold wherever it does; last ones go first."""
+    world = walk.world
+    for boxes in (world.rule_boxes, world.limit_boxes, world.promise_boxes):
+        for own in by_statement(boxes).values():
+            told_of = {box.bit for box, _ in adding_nothing(world.matching, own)}
+            holding = {box.bit: walk.where(box.conditions) for box in own}
+            left = [box for box in own if holding[box.bit]]
+            expected = set()
+            for box in reversed(left):
+                others = [other for other in left if other is not box]
+                if others and holding[box.bit] <= set().union(*(holding[other.bit] for other in others)):
+                    expected.add(box.bit)
+                    left = others
+            assert expected == told_of, (walk.policy, own)
+
+
+def conditions_that_always_hold_are_found(walk: Walk) -> None:
+    """A condition always holds where every request satisfies it."""
+    space = walk.world.space
+    told_of = set(always_holding(space, 0, space.boxes))
+    for condition in {condition for box in space.boxes for condition in box.conditions}:
+        assert (condition in told_of) == (len(walk.where((condition,))) == len(walk.asks)), condition
+
+
+def models_that_are_never_allowed_are_found(walk: Walk) -> None:
+    """An enabled model can never serve where hard limits forbid it, or refuse, wherever it is able."""
+    allowed: set[str] = set()
+    for asked, state in walk.gathered:
+        if not evaluator.refusing_limits(walk.policy, asked, state):
+            able = {k for k, m in walk.policy.models.items() if evaluator.is_able(m, asked, state)}
+            allowed |= able - evaluator.forbidden_models(walk.policy, asked, state)
+    enabled = {key for key, model in walk.policy.models.items() if model.enabled}
+
+    if walk.policy.limits:
+        assert enabled - allowed == set(never_allowed(walk.world)), walk.policy
 
 
 def limits_that_change_nothing_are_found(walk: Walk) -> None:
