@@ -17,7 +17,7 @@ from .cells import Space
 from .diagram import LEAF, Diagrams, Node, Path, TooLarge
 from .matching import Matching
 from .outlook import outlook, parts_of
-from .variations import by_cost, cooled, histories, naming
+from .variations import View, by_cost, cooled, histories, naming
 from .world import World
 
 MOST_STEPS = 1_000_000
@@ -184,20 +184,14 @@ def _differing(worlds: tuple[World, World], cases: tuple[Case, Case]) -> Region 
 def _later(worlds: tuple[World, World], cases: tuple[Case, Case], path: Path) -> Iterator[tuple[Case, Case]]:
     """The cases after failures, with models in cooldown, and with models that somebody names."""
     shared = _models_of_both(worlds)
-    seen = set()
-    for world, case in zip(worlds, cases, strict=True):
-        rule = world.matched_rule(case, path)
-        for failures in histories(world, case, path, (rule,), anywhere=True):
-            known = all(f.tier is None or f.tier in w.table.tiers for f in failures for w in worlds)
-            if not known or failures in seen:
-                continue
-            seen.add(failures)
-            failed = [replace(c, request=replace(c.request, failures=failures)) for c in cases]
-            tiers = [w.routing(c, path).tier for w, c in zip(worlds, failed, strict=True)]
-            mates = [by_cost(w, c, t) for w, c, t in zip(worlds, failed, tiers, strict=True) if t is not None]
-            varied = [[*cooled(c, mates), *naming(c, shared)] for c in failed]
-            for old, new in zip(*varied, strict=True):
-                yield _known(worlds[0], old), _known(worlds[1], new)
+    views = [View(w, case, path, w.matched_rule(case, path)) for w, case in zip(worlds, cases, strict=True)]
+    for failures in histories(views, anywhere=True):
+        failed = [replace(case, request=replace(case.request, failures=failures)) for case in cases]
+        tiers = [view.tier(failures) for view in views]
+        mates = [by_cost(w, c, t) for w, c, t in zip(worlds, failed, tiers, strict=True) if t is not None]
+        varied = [[*cooled(case, mates), *naming(case, shared)] for case in failed]
+        for old, new in zip(*varied, strict=True):
+            yield _known(worlds[0], old), _known(worlds[1], new)
 
 
 def _known(world: World, case: Case) -> Case:

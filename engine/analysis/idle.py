@@ -26,6 +26,7 @@ from ..situation import level_of
 from .cells import REQUIRES, standing_key
 from .diagram import Path
 from .matching import by_statement
+from .variations import causes_of
 from .world import REFUSED, World
 
 # --- hard limits -----------------------------------------------------------------------------------
@@ -125,7 +126,7 @@ def escalations_without_effect(world: World) -> Iterator[tuple[Escalation, str, 
     """Escalations that raise no tier whatever fails in whichever, why, and a failure that shows it."""
     for number, statement in enumerate(world.policy.escalations):
         counts = list(_counts(world, number))
-        cause = _causes(statement)[0]
+        cause = causes_of(statement)[0]
         names = [tier.name for tier in world.policy.tiers]
         if not counts:
             yield statement, "an earlier `escalate` always counts first", Failure(cause, statement.from_tier)
@@ -136,19 +137,13 @@ def escalations_without_effect(world: World) -> Iterator[tuple[Escalation, str, 
             yield statement, reason, Failure(cause, where)
 
 
-def _causes(statement: Escalation) -> list[str]:
-    return (
-        [f"gate {statement.gate}"] if statement.gate is not None else [str(kind) for kind in statement.kinds]
-    )
-
-
 def _counts(world: World, number: int) -> Iterator[int]:
     """The tiers in which a failure makes an escalation count: it is the first one that fits."""
     escalations = world.policy.escalations
     for tier, name in enumerate(t.name for t in world.policy.tiers):
-        for cause in _causes(escalations[number]):
+        for cause in causes_of(escalations[number]):
             fits = (
-                n for n, e in enumerate(escalations) if cause in _causes(e) and e.from_tier in (None, name)
+                n for n, e in enumerate(escalations) if cause in causes_of(e) and e.from_tier in (None, name)
             )
             if next(fits, None) == number:
                 yield tier

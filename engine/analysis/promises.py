@@ -13,7 +13,7 @@ from ..cases import Case
 from ..chain import expected_cost_nusd
 from .cells import budget_subject
 from .diagram import Node, Path
-from .variations import by_cost, histories
+from .variations import View, by_cost, histories
 from .world import REFUSED, World, is_pause
 
 
@@ -201,7 +201,7 @@ def _elsewhere(world: World, claim: _Claim, covered: Node) -> Iterator[Broken]:
 def _breaking(world: World, claim: _Claim, case: Case, path: Path, can: int) -> Iterator[Broken]:
     """The chains of one cell that break the claim: plainly, then after failures and with cooldowns."""
     rule = world.matched_rule(case, path)
-    for failures in histories(world, case, path, (rule,), anywhere=False):
+    for failures in histories([View(world, case, path, rule)], anywhere=False):
         failed = replace(case, request=replace(case.request, failures=failures))
         routing = world.routing(failed, path)
         if routing.outcome is not Outcome.SERVED:

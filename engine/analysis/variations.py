@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
+from ...schemas.policy import Escalation, Policy
 from ...schemas.request import Failure
 from ..cases import Case
 from ..chain import Ceiling, Routing, ceiling_of, expected_cost
@@ -28,7 +29,8 @@ def difference(
     case = world.case(path)
     if plainly:
         return None if _same(*_both(world, case, path, first, second)) else case
-    for failures in histories(world, case, path, (first, second), anywhere=True):
+    views = [View(world, case, path, rule) for rule in (first, second)]
+    for failures in histories(views, anywhere=True):
         failed = replace(case, request=replace(case.request, failures=failures))
         tiers = {r.tier for r in _both(world, failed, path, first, second) if r.tier is not None}
         mates = [by_cost(world, case, tier) for tier in tiers]
@@ -63,68 +65,69 @@ def _same(first: Routing, second: Routing) -> bool:
     return (first.outcome, first.chain, first.tier) == (second.outcome, second.chain, second.tier)
 
 
-def histories(
-    world: World, case: Case, path: Path, rules: tuple[Matched, ...], *, anywhere: bool
-) -> Iterator[tuple[Failure, ...]]:
+@dataclass(frozen=True, slots=True)
+class View:
+    """A case of a cell, as one policy takes it, and the rule that matches there."""
+
+    world: World
+    case: Case
+    path: Path
+    rule: Matched
+
+    def ceiling(self, failures: tuple[Failure, ...]) -> Ceiling:
+        """The ceiling after some failures."""
+        table = self.world.table
+        facts = facts_of(table, replace(self.case.request, failures=failures))
+        standing = self.world.situation(self.case, self.path).standing_for(facts.domain)
+        return ceiling_of(table, facts, standing, self.rule)[0]
+
+    def tier(self, failures: tuple[Failure, ...]) -> str | None:
+        """The tier that serves after some failures."""
+        failed = replace(self.case, request=replace(self.case.request, failures=failures))
+        return self.world.routing(failed, self.path, rule=self.rule).tier
+
+
+def histories(views: Sequence[View], *, anywhere: bool) -> Iterator[tuple[Failure, ...]]:
     """
-    Failures one after the other, as many as lead to another ceiling with one of some rules; none first.
+    Failures one after the other, as many as lead to another ceiling in one of some views; none first.
 
     Args:
         anywhere: they may have happened in any tier; else in the one that the request was in.
     """
-    facts = facts_of(world.table, case.request)
-    standing = world.situation(case, path).standing_for(facts.domain)
+    policies = [view.world.policy for view in views]
+    causes = _causes(policies)
+    shared = [t.name for t in policies[0].tiers if all(t.name in view.world.table.tiers for view in views)]
     seen: set[tuple[Ceiling, ...]] = set()
     waiting: deque[tuple[Failure, ...]] = deque([()])
     while waiting:
         failures = waiting.popleft()
-        world.diagrams.spend()
-        now = replace(facts, failures=tuple(_resolved(world, f) for f in failures))
-        ceilings = tuple(ceiling_of(world.table, now, standing, rule)[0] for rule in rules)
+        views[0].world.diagrams.spend(len(views))
+        # What else may fail depends on where all of them are, not on how each came there.
+        ceilings = tuple(view.ceiling(failures) for view in views)
         if ceilings in seen:
             continue
         seen.add(ceilings)
         yield failures
-        for failure in _failures(world, case, path, rules, failures, anywhere):
-            waiting.append((*failures, failure))
+        if causes:
+            # None: in the tier as it stands.
+            tiers = [None, *(shared if anywhere else (view.tier(failures) for view in views))]
+            waiting += ((*failures, Failure(c, tier)) for tier in dict.fromkeys(tiers) for c in causes)
 
 
-def _resolved(world: World, failure: Failure) -> tuple[str, int | None]:
-    return failure.cause, None if failure.tier is None else world.table.tiers[failure.tier]
-
-
-def _failures(
-    world: World,
-    case: Case,
-    path: Path,
-    rules: tuple[Matched, ...],
-    before: tuple[Failure, ...],
-    anywhere: bool,
-) -> Iterator[Failure]:
-    """What may fail next: each cause, in the tier as it stands, or where else it can have happened."""
-    causes = causes_of(world)
-    if not causes:
-        return
-    tiers: list[str | None] = [None]
-    if anywhere:
-        tiers += [tier.name for tier in world.policy.tiers]
-    else:
-        failed = replace(case, request=replace(case.request, failures=before))
-        tiers += [world.routing(failed, path, rule=rule).tier for rule in rules]
-    for tier in dict.fromkeys(tiers):
-        yield from (Failure(cause, tier) for cause in causes)
-
-
-def causes_of(world: World) -> list[str]:
-    """One failure of each kind that the policy's escalations tell apart, gates first."""
-    escalations = world.policy.escalations
-    named = [f"gate {e.gate}" for e in escalations if e.gate is not None]
-    named += [str(kind) for e in escalations for kind in e.kinds]
-    apart: dict[tuple[int, ...], str] = {}
-    for cause in named:
-        statements = tuple(n for n, e in enumerate(escalations) if cause in (f"gate {e.gate}", *e.kinds))
-        apart.setdefault(statements, cause)
+def _causes(policies: Iterable[Policy]) -> list[str]:
+    """One failure of each kind that the escalations of some policies tell apart, gates first."""
+    escalations = [escalation for policy in policies for escalation in policy.escalations]
+    named = [cause for e in escalations for cause in causes_of(e)]
+    apart: dict[tuple[bool, ...], str] = {}
+    for cause in sorted(named, key=lambda cause: not cause.startswith("gate ")):
+        apart.setdefault(tuple(cause in causes_of(e) for e in escalations), cause)
     return list(apart.values())
+
+
+def causes_of(escalation: Escalation) -> list[str]:
+    """The failures that an escalation names."""
+    gate = escalation.gate
+    return [f"gate {gate}"] if gate is not None else [str(kind) for kind in escalation.kinds]
 
 
 def by_cost(world: World, case: Case, tier: str) -> list[str]:
