@@ -5,6 +5,11 @@ PolicyctlError
 ├── PolicyError     the policy's text or model is wrong; carries the Report
 ├── RequestError    a request lacks a fact or has an impossible one; carries the problems
 ├── StoryError      a PRD can't be read at all, or has no such story
+├── ProviderError   one attempt at a model failed; carries the FailureKind
+├── RunError        a request wasn't answered; carries the Result
+│   ├── RoutingError    no model can serve it, a rule or a budget refused it; carries the Decision
+│   ├── ChainError      every step failed
+│   └── GateError       a gate failed, and no tier is left to rise to
 └── LedgerError     the ledger can't answer, so nothing may be spent
     └── LedgerMisuse    it was asked what can't be, such as a key for two calls; nothing happened
 """
@@ -12,10 +17,15 @@ PolicyctlError
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from .calls import Tokens
+    from .decision import Decision
     from .diagnostics import Report
+    from .policy import FailureKind
+    from .run import Result
 
 
 class PolicyctlError(Exception):
@@ -66,3 +76,68 @@ class LedgerError(PolicyctlError):
 
 class LedgerMisuse(LedgerError):
     """The ledger was asked what can't be; nothing happened."""
+
+
+class Billed(StrEnum):
+    """Whether a failed attempt costs anything; it decides what becomes of its hold."""
+
+    NO = "no"
+    UNKNOWN = "unknown"
+    YES = "yes"
+
+
+class ProviderError(PolicyctlError):
+    """
+    One attempt at a model failed.
+
+    Args:
+        kind: what went wrong.
+        words: one safe sentence in our own words; never a provider's text, a key or a prompt.
+        status: the HTTP status, where there was one.
+        retry_after_s: how long the provider asks to be left alone.
+        billed: NO only where the call was provably not sent, or is known not to be billed.
+        tokens: what was counted all the same, as of an answer that was cut off.
+    """
+
+    def __init__(
+        self,
+        kind: FailureKind,
+        words: str,
+        *,
+        status: int | None = None,
+        retry_after_s: float | None = None,
+        billed: Billed = Billed.UNKNOWN,
+        tokens: Tokens | None = None,
+    ) -> None:
+        super().__init__(f"{kind}: {words}")
+        self.kind = kind
+        self.words = words
+        self.status = status
+        self.retry_after_s = retry_after_s
+        self.billed = billed
+        self.tokens = tokens
+
+
+class RunError(PolicyctlError):
+    """A request wasn't answered; `result` says what was tried."""
+
+    def __init__(self, result: Result) -> None:
+        super().__init__(result.words)
+        self.result = result
+
+
+class RoutingError(RunError):
+    """No model can serve the request, or a rule or a budget refuses it."""
+
+    @property
+    def decision(self) -> Decision:
+        """The refusal."""
+        return self.result.decision
+
+
+class ChainError(RunError):
+    """Every step of the chain failed."""
+
+
+class GateError(RunError):
+    """A gate failed, and no tier is left to rise to."""
