@@ -126,17 +126,18 @@ soak: $(STAMPS)/wheel ## the property tests ten times as long, and the ledger at
 fmt: $(STAMPS)/requirements ## format the code and mend what is sure
 	@$(BIN)/ruff check --quiet --fix . ; $(BIN)/ruff format --quiet .
 
-# Largest first, so that one version of each package fits all three files. A release younger than a week is
-# left alone: stolen releases are found and withdrawn within days. `make lock UPGRADE=--upgrade` takes newer
-# versions; without it only what pyproject.toml asks for moves.
+# Largest first, so that one version of each package fits all three files: dev has what run has, and the SDKs,
+# whose limits bind run too. A release younger than a week is left alone: stolen releases are found and withdrawn
+# within days. `make lock UPGRADE=--upgrade` takes newer versions; without it only what pyproject.toml asks for
+# moves.
 UPGRADE ?=
 COMPILE  = $(BIN)/uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes \
            --no-header --no-emit-index-url --no-emit-find-links --exclude-newer '7 days' $(UPGRADE) pyproject.toml
 
 lock: $(STAMPS)/requirements ## write requirements/*.txt anew
-	@$(COMPILE) --extra run -o requirements/run.txt
+	@$(COMPILE) --extra dev -o requirements/dev.txt
+	@$(COMPILE) -c requirements/dev.txt --extra run -o requirements/run.txt
 	@$(COMPILE) -c requirements/run.txt -o requirements/base.txt
-	@$(COMPILE) -c requirements/base.txt --extra dev -o requirements/dev.txt
 	@git diff --stat -- requirements
 
 # Only its price map is looked at: LiteLLM is laid beside everything else, without what it depends on, and

@@ -328,15 +328,25 @@ def test_the_lock_files_agree() -> None:
         assert base == {name: versions.get(name) for name in base}
 
 
+def asked_for(extra: str | None) -> list[Requirement]:
+    """
+    Return what an extra asks for, and what the extras ask for that it names by `policyctl[...]`.
+    """
+    project = PROJECT["project"]
+    texts = project["optional-dependencies"][extra] if extra else project["dependencies"]
+    asked: list[Requirement] = []
+    for requirement in map(Requirement, texts):
+        named = sorted(requirement.extras) if requirement.name == "policyctl" else []
+        asked += [found for name in named for found in asked_for(name)] or [requirement]
+    return asked
+
+
 @pytest.mark.parametrize(("extra", "name"), [(None, "base.txt"), ("dev", "dev.txt"), ("run", "run.txt")])
 def test_the_lock_files_follow_pyproject(extra: str | None, name: str) -> None:
     """
     Each package that pyproject.toml asks for is locked at a version inside its range.
     """
-    project = PROJECT["project"]
-    asked = [
-        Requirement(text) for text in project["optional-dependencies"].get(extra, project["dependencies"])
-    ]
+    asked = asked_for(extra)
     versions = locked(name)
 
     assert asked

@@ -6,7 +6,7 @@ import os
 import re
 from contextlib import chdir
 from datetime import UTC, datetime
-from importlib.util import find_spec
+from importlib.metadata import distribution
 from pathlib import Path
 
 import pytest
@@ -14,7 +14,7 @@ import pytest
 from policyctl.cli.checkup import Check, State, checkup, extras, look_at
 from policyctl.providers.catalogue import snapshot
 
-from .command import Ran, call, spawn
+from .command import ENTRY, Ran, call, spawn
 from .test_json import faults
 
 SECRET = "sk-not-to-be-seen"  # noqa: S105
@@ -201,28 +201,31 @@ def packages(here: Path, **versions: str) -> list[tuple[str, str, str | None]]:
     return found(ran, "packages")
 
 
-def absent(*names: str) -> list[str]:
+def without(folder: Path, *names: str) -> tuple[dict[str, str], str]:
     """
-    Return those of some packages that aren't installed where the tests run.
+    An environment that has all packages of this one but some, and the code that runs the command in it.
     """
-    return [name for name in names if find_spec(name) is None]
+    folder.mkdir()
+    for path in Path(str(distribution("policyctl").locate_file(""))).iterdir():
+        if not path.name.startswith(names):
+            (folder / path.name).symlink_to(path)
+    only_there = "import sys; sys.path = [path for path in sys.path if 'site-packages' not in path]\n"
+    return {"PYTHONPATH": str(folder)}, only_there + ENTRY
 
 
-def test_packages_that_the_policy_needs(here: Path) -> None:
+@pytest.mark.parametrize("lacking", [("litellm", "stamina"), ("stamina",)])
+def test_packages_that_the_policy_needs(here: Path, lacking: tuple[str, ...]) -> None:
     """
     A policy with models of providers needs policyctl[run]; what is lacking is named, and the command said.
     """
-    lacking = absent("litellm", "stamina")
-    told = packages(with_policy(here, KEYS))[0]
+    env, code = without(here / "site", *lacking)
+    told = found(spawn("doctor", "--json", at=with_policy(here, KEYS), env=env, code=code), "packages")
 
-    if lacking:
-        assert (
-            "missing",
-            f"to call the models: {' and '.join(lacking)}",
-            "pip install 'policyctl[run]'",
-        ) == told
-    else:
-        assert "ok" == told[0]
+    assert (
+        "missing",
+        f"to call the models: {' and '.join(lacking)}",
+        "pip install 'policyctl[run]'",
+    ) == told[0]
 
 
 def test_packages_that_are_too_old(here: Path) -> None:

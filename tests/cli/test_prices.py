@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -226,11 +225,11 @@ def test_an_older_litellm_is_refused(here: Path, litellm: Path) -> None:
     assert not (here / "data").exists()
 
 
-@pytest.mark.skipif(find_spec("litellm") is not None, reason="LiteLLM is installed here")
-def test_without_litellm_the_install_command_is_said(here: Path) -> None:
+def test_without_litellm_the_install_command_is_said(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """
     Where LiteLLM isn't installed, the help is the command that installs it.
     """
+    monkeypatch.setitem(sys.modules, "litellm", None)
     ran = call("prices", "update", at=here, env=at_home(here))
 
     assert (2, "") == (ran.code, ran.out)
