@@ -5,17 +5,23 @@ from __future__ import annotations
 import os
 import socket
 from pathlib import Path
+from time import monotonic
 
 from ..schemas.errors import LedgerError
-from .tx import Tx
+from .tx import Backend, Tx
 from .usage_log import UsageLog
 
 MOST_LINES = 2000
 
+REST_S = 0.05
+"""How long lines may wait where other processes do."""
+
 
 class Outbox:
     """
-    Moves lines into the log after each commit, while nobody else is in the ledger.
+    Moves lines into the log after a commit, while nobody else is in the ledger.
+
+    Where others wait, not after each one, but twenty times a second.
 
     What is in the log is taken out of the ledger with the next transaction. A line that can't be
     written waits, and `problem` says why.
@@ -27,23 +33,41 @@ class Outbox:
         self.ledger_id = 0
         self.problem: str | None = None
         self._log: UsageLog | None = None
-        self._written = 0
+        self._written = self._let_go = 0
+        self._looked = -REST_S
 
     def before(self, tx: Tx) -> None:
         """At the start of a transaction: let go of the lines that are in the log."""
         if not self.ledger_id:
             self.ledger_id = tx.rows("SELECT value FROM counters WHERE name = 'id'")[0][0]
-        if self._written and self.name is not None:
+        if self._written > self._let_go and self.name is not None:
             tx.run("DELETE FROM outbox WHERE log = ? AND seq <= ?", self.name, self._written)
+            self._let_go = self._written  # if this fails, they go with the next ones
 
-    def after(self, tx: Tx) -> None:
-        """After a commit: write the lines that wait."""
+    def after(self, backend: Backend, hurry: bool) -> bool:
+        """
+        After a commit: write the lines that wait, unless others wait and it was done a moment ago.
+
+        Returns:
+            Whether it was left for later.
+        """
         if self.path is None or self.name is None:
-            return
+            return False
+        if hurry and monotonic() - self._looked < REST_S:
+            return True
+        self._write(backend)
+        self._looked = monotonic()
+        return False
+
+    def _write(self, backend: Backend) -> None:
+        assert self.path is not None
         if self._log is None:
             self._log = UsageLog(self.path, self.ledger_id)
         try:
-            while lines := self._waiting(tx):
+            while lines := self._waiting(backend):
+                # A line that a power cut takes out of the ledger, but not out of the log, would be in the
+                # way of the next one of its number.
+                backend.sync()
                 self._written = self._log.append(lines)
                 if len(lines) < MOST_LINES:
                     break

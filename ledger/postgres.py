@@ -42,7 +42,7 @@ class PostgresBackend:
         self._busy_s = busy_s
         self._db: psycopg.Connection[Row] | None = None
 
-    def enter(self) -> None:
+    def enter(self) -> bool:
         """Take the lock, with a connection that is made where there is none."""
         if self._db is None or self._db.closed:
             self._connect()
@@ -54,6 +54,7 @@ class PostgresBackend:
                 raise
         else:
             self.rows("SELECT pg_advisory_lock(?)", _LOCK)
+        return False  # to ask would take a trip of its own
 
     def _connect(self) -> None:
         try:
@@ -119,6 +120,9 @@ class PostgresBackend:
     def commit(self) -> None:
         """Make it durable."""
         self.run("COMMIT")
+
+    def sync(self) -> None:
+        """Nothing: what is committed is durable."""
 
     def rollback(self) -> None:
         """Undo what isn't committed."""

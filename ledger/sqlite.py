@@ -54,15 +54,17 @@ class SqliteBackend:
         self._lock: int | None = None
         self._db: sqlite3.Connection | None = None
         self._file: tuple[int, int] | None = None
+        self._wal: int | None = None
+        self._synced = False
 
     # --- the lock ----------------------------------------------------------------------------------------
 
-    def enter(self) -> None:
+    def enter(self) -> bool:
         """Take the lock, and open the file where it isn't open, or see that it is still the same one."""
         try:
             if self._db is None:
                 prepare(self.path, create=self._create)
-            self._take_lock()
+            waited = self._take_lock()
         except OSError as error:
             raise trouble(f"{self._lock_path} can't be locked: {error.strerror}") from error
         try:
@@ -70,15 +72,22 @@ class SqliteBackend:
         except BaseException:
             self.leave()
             raise
+        self._synced = False
+        return waited
 
-    def _take_lock(self) -> None:
+    def _take_lock(self) -> bool:
+        waited = False
         while True:
             if self._lock is None:
                 flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
                 self._lock = os.open(self._lock_path, flags, 0o600)
-            fcntl.flock(self._lock, fcntl.LOCK_EX)
+            try:
+                fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                waited = True
+                fcntl.flock(self._lock, fcntl.LOCK_EX)
             if _identity(self._lock_path) == _identity(self._lock):
-                return
+                return waited
             self._drop_lock()  # somebody has removed the file: others will lock the new one
 
     def leave(self) -> None:
@@ -97,6 +106,8 @@ class SqliteBackend:
     def _open_or_verify(self) -> None:
         if self._db is None:
             self._open()
+        elif self._wal is None:
+            self._open_again()
         elif _identity(self.path) != self._file:
             self._drop()
             raise trouble(
@@ -114,6 +125,10 @@ class SqliteBackend:
                 raise trouble(f"{self.path} was replaced while it was opened")
             self._file = before
             self._migrate()
+            self._wal = os.open(f"{self.path}-wal", os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except OSError as error:
+            self._drop()
+            raise trouble(f"{self.path}-wal can't be opened: {error.strerror}") from error
         except sqlite3.Error as error:
             self._drop()
             raise self._told(error) from error
@@ -121,13 +136,22 @@ class SqliteBackend:
             self._drop()
             raise
 
+    def _open_again(self) -> None:
+        """Open the file after a failure to make something durable, and write all that it may lack anew."""
+        self._drop()
+        self._open()
+        busy = self.rows("PRAGMA wal_checkpoint(TRUNCATE)")[0][0]
+        if busy:
+            self._drop()
+            raise trouble(f"another program is reading {self.path}", "end it, or wait until it is done")
+
     def _connect(self) -> sqlite3.Connection:
         uri = f"file:{quote(str(self.path.absolute()))}?mode=rw"
         db = sqlite3.connect(
             uri, uri=True, timeout=self._busy_s, isolation_level=None, check_same_thread=False
         )
         for pragma in (
-            "synchronous = FULL",
+            "synchronous = NORMAL",  # `sync` does the rest
             f"wal_autocheckpoint = {CHECKPOINT_PAGES}",
             f"journal_size_limit = {LARGEST_WAL}",
             "temp_store = MEMORY",
@@ -157,6 +181,12 @@ class SqliteBackend:
             with suppress(sqlite3.Error):
                 self._db.close()
             self._db = None
+        self._drop_wal()
+
+    def _drop_wal(self) -> None:
+        if self._wal is not None:
+            os.close(self._wal)
+            self._wal = None
 
     # --- transactions ------------------------------------------------------------------------------------
 
@@ -186,8 +216,27 @@ class SqliteBackend:
         self.run("BEGIN IMMEDIATE")
 
     def commit(self) -> None:
-        """Make it durable; and now and then move what gathered in the WAL into the file itself."""
+        """Write it to the WAL; and now and then move what gathered there into the file itself."""
         self.run("COMMIT")
+
+    def sync(self) -> None:
+        """
+        Make durable all that is in the WAL: what this process has seen and done, and what came before.
+
+        SQLite would do it at each commit, with the lock held. Here it happens while others go on
+        writing, and the disk makes durable at once what several processes wait for. Nothing is answered
+        before; so it holds as much as with `synchronous = FULL`.
+        """
+        if self._synced:
+            return
+        try:
+            if self._wal is None:
+                raise trouble(f"{self.path} isn't open")
+            _to_disk(self._wal)
+        except OSError as error:
+            self._drop_wal()  # the system tells of a failure once: nothing since can be relied upon
+            raise trouble(f"{self.path}-wal can't be written: {error.strerror}") from error
+        self._synced = True
 
     def rollback(self) -> None:
         """Undo what isn't committed."""
@@ -215,6 +264,7 @@ class SqliteBackend:
         if self._db is not None:
             _LEAKED.append(self._db)
         self._db = None
+        self._drop_wal()
         self._drop_lock()
 
     def close(self) -> None:
@@ -244,6 +294,9 @@ _WORDS = {
     sqlite3.SQLITE_CORRUPT: ("{path} is damaged", "restore a copy, or make a new one from the usage log"),
     sqlite3.SQLITE_NOTADB: ("{path} is no ledger", "name another one with --ledger"),
 }
+
+
+_to_disk = getattr(os, "fdatasync", os.fsync)
 
 
 def _identity(file: Path | int) -> tuple[int, int] | None:

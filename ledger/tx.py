@@ -35,8 +35,13 @@ class Backend(Tx, Protocol):
     Whatever it raises is a LedgerError, or one of the work that it carries out.
     """
 
-    def enter(self) -> None:
-        """Wait until nobody else, in any process, is in this ledger; open it where it isn't."""
+    def enter(self) -> bool:
+        """
+        Wait until nobody else, in any process, is in this ledger; open it where it isn't.
+
+        Returns:
+            Whether somebody else was in it.
+        """
 
     def leave(self) -> None:
         """Let the others in. It never raises."""
@@ -45,7 +50,10 @@ class Backend(Tx, Protocol):
         """Start a transaction."""
 
     def commit(self) -> None:
-        """End it; when this returns, it is durable."""
+        """End it: all others will see it. It is durable once `sync` has returned after it."""
+
+    def sync(self) -> None:
+        """Make durable all that was seen or done since `enter`; also after `leave`."""
 
     def rollback(self) -> None:
         """Undo it, if there is one. It never raises."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import Generic, TypeVar, cast
 from weakref import WeakSet
 
@@ -22,6 +22,9 @@ T = TypeVar("T")
 
 MOST_TOGETHER = 256
 """Pieces of work in one transaction, so that nobody waits long for the lock."""
+
+OWED_S = 0.05
+"""How soon is done what was left to do."""
 
 
 class _Task(Generic[T]):
@@ -54,14 +57,15 @@ class Writer:
     Args:
         backend: the database.
         before: carried out at the start of each transaction.
-        after: carried out after each commit, still alone in the ledger. It mustn't raise.
+        after: carried out after each commit, still alone in the ledger, and told whether others wanted in.
+            It mustn't raise, and says whether it has left something to do: then it is called again soon.
     """
 
     def __init__(
         self,
         backend: Backend,
         before: Callable[[Tx], None] = lambda tx: None,
-        after: Callable[[Tx], None] = lambda tx: None,
+        after: Callable[[Backend, bool], bool] = lambda backend, hurry: False,
     ) -> None:
         self._backend = backend
         self._before = before
@@ -75,6 +79,7 @@ class Writer:
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
         self._closed = False
+        self._owes = False
 
     def do(self, work: Callable[[Tx], T], wait_s: float) -> T:
         """
@@ -127,14 +132,24 @@ class Writer:
     # --- in the thread ---------------------------------------------------------------------------------
 
     def _work(self) -> None:
-        while (first := self._queue.get()) is not None:
-            self._group(first)
+        while True:
+            try:
+                first = self._queue.get(timeout=OWED_S if self._owes else None)
+            except Empty:
+                self._group([], at_leisure=True)
+                continue
+            if first is None:
+                break
+            self._group([first])
+        if self._owes:
+            self._group([], at_leisure=True)
         self._backend.close()
 
-    def _group(self, first: _Task[object]) -> None:
+    def _group(self, first: list[_Task[object]], *, at_leisure: bool = False) -> None:
         tasks: list[_Task[object]] = []
+        self._owes = False
         try:
-            self._backend.enter()
+            hurry = self._backend.enter() and not at_leisure
         except BaseException as error:
             tasks = self._take(first)
             for task in tasks:
@@ -143,15 +158,24 @@ class Writer:
             # Taken only now: whoever gave up while the lock was waited for isn't served any more.
             tasks = self._take(first)
             self._carry_out(tasks)
-            self._after(self._backend)
+            self._owes = self._after(self._backend, hurry)
             self._backend.leave()
+            self._sync(tasks)
         finally:
             for task in tasks:
                 task.done.release()
 
-    def _take(self, first: _Task[object]) -> list[_Task[object]]:
+    def _sync(self, tasks: list[_Task[object]]) -> None:
+        """Make durable what was done, and what was seen: others may have done it a moment before."""
+        try:
+            self._backend.sync()
+        except BaseException as error:
+            for task in tasks:
+                task.fail(error)
+
+    def _take(self, first: list[_Task[object]]) -> list[_Task[object]]:
         """All that waits, but what was given up."""
-        waiting = [first]
+        waiting = list(first)
         while len(waiting) < MOST_TOGETHER and not self._queue.empty():
             task = self._queue.get()
             if task is None:
