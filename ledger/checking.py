@@ -9,8 +9,8 @@ from pathlib import Path
 
 from ..policy.words import listed_count, usd_short
 from ..schemas.errors import Problem
-from .book import number_of, summed
 from .ledger import Ledger
+from .sheet import number_of, summed
 from .tx import Tx
 from .windows import Window
 

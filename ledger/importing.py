@@ -18,10 +18,10 @@ from pathlib import Path
 from ..schemas.errors import Problem
 from ..schemas.ledger import Attempt, Flag, HoldState, Usage
 from ..schemas.policy import NANO, Model
-from .book import INSERT, find, recorded_row
 from .door import LONGEST, shown
 from .ledger import Ledger
 from .money import MOST_NUSD, MOST_TOKENS, Charge, recorded_cost
+from .rows import INSERT, find, recorded_row
 from .tx import Tx, Value, trouble
 from .usage_log import read_lines
 from .windows import milliseconds, moment

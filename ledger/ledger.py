@@ -16,12 +16,14 @@ from ..schemas.ledger import Attempt, Denied, DeniedBy, Hold, Usage, WindowSpend
 from ..schemas.policy import Budget, Policy
 from ..schemas.request import Spend
 from . import owner as owners
-from .book import Act, Book, acts_of, change, not_before
+from .book import Book, change
 from .door import admitted, admitted_usage, shown
 from .money import recorded_cost, worst_case
 from .outbox import Outbox
+from .rows import ask
+from .sheet import Act, Sheet
 from .store import open_backend
-from .tx import Tx, misuse
+from .tx import misuse
 from .windows import Calendar, milliseconds
 from .writer import Writer
 
@@ -102,7 +104,7 @@ class Ledger:
         """Finish what was asked for. What is held stays held."""
         self._writer.close()
 
-    def do(self, work: Callable[[Tx], T]) -> T:
+    def do(self, work: Callable[[Sheet], T]) -> T:
         """Carry work out in a transaction of its own."""
         return self._writer.do(work, self.wait_s)
 
@@ -155,15 +157,10 @@ class Ledger:
         raise AssertionError  # pauses never end
 
     def _reserve(self, attempt: Attempt, hold_nusd: int, *, send: bool, lease_ms: int) -> Hold | Denied:
-        book, owner = self._book, self._owner()
-
-        def work(tx: Tx) -> Hold | Denied:
-            now = self.now_ms()
-            return book.reserve(tx, attempt, hold_nusd, now_ms=now, lease_ms=lease_ms, owner=owner, send=send)
-
+        asked = ask(attempt, hold_nusd, send=send, lease_ms=lease_ms, owner=self._owner())
         try:
             self._recover_sometimes()
-            return self.do(work)
+            return self.do(lambda sheet: self._book.reserve(sheet, asked, self.now_ms()))
         except LedgerMisuse:
             raise
         except LedgerError as error:
@@ -176,7 +173,7 @@ class Ledger:
         Raises:
             LedgerError: the ledger can't answer, so the call must not be sent.
         """
-        return self.do(lambda tx: self._book.sent(tx, key))
+        return self.do(lambda sheet: self._book.sent(sheet, key))
 
     def commit(self, key: str, usage: Usage | None) -> Hold:
         """
@@ -187,20 +184,20 @@ class Ledger:
                 passed. Committing again, later, puts that right.
         """
         usage = admitted_usage(usage)
-        return self.do(lambda tx: self._book.commit(tx, key, usage, self.now_ms()))
+        return self.do(lambda sheet: self._book.commit(sheet, key, usage, self.now_ms()))
 
     def release(self, key: str, error: str | None = None) -> Hold:
         """Give a hold back: the call was provably not sent, or is known not to be billed."""
         told = None if error is None else shown(error)
-        return self.do(lambda tx: self._book.release(tx, key, told, self.now_ms()))
+        return self.do(lambda sheet: self._book.release(sheet, key, told, self.now_ms()))
 
     def abandon(self, key: str) -> Hold:
         """The outcome is unknown: count the hold as spent until somebody knows better."""
-        return self.do(lambda tx: self._book.abandon(tx, key, self.now_ms()))
+        return self.do(lambda sheet: self._book.abandon(sheet, key, self.now_ms()))
 
     def renew(self, key: str, lease_s: float = 120) -> Hold:
         """Say that a call is still under way. The answer's state tells whether it may go on."""
-        return self.do(lambda tx: self._book.renew(tx, key, int(lease_s * 1000), self.now_ms()))
+        return self.do(lambda sheet: self._book.renew(sheet, key, int(lease_s * 1000), self.now_ms()))
 
     # --- calls that are over -----------------------------------------------------------------------------
 
@@ -229,9 +226,9 @@ class Ledger:
             )
         when_ms = None if when is None else milliseconds(when)
 
-        def work(tx: Tx) -> bool:
+        def work(sheet: Sheet) -> bool:
             now = self.now_ms()
-            return self._book.record(tx, attempt, known, cost, now if when_ms is None else when_ms, now)
+            return self._book.record(sheet, attempt, known, cost, now if when_ms is None else when_ms, now)
 
         return self.do(work)
 
@@ -247,10 +244,10 @@ class Ledger:
         """Each budget of the policy in its window, now or at a moment."""
         book = self._book
 
-        def work(tx: Tx) -> tuple[WindowSpend, ...]:
+        def work(sheet: Sheet) -> tuple[WindowSpend, ...]:
             # Another moment is asked for on purpose; only the clock may not go back.
-            now = not_before(tx, self.now_ms()) if at is None else milliseconds(at)
-            return book.status(tx, now, run_id, story_id)
+            now = sheet.not_before(self.now_ms()) if at is None else milliseconds(at)
+            return book.status(sheet, now, run_id, story_id)
 
         return self.do(work)
 
@@ -262,7 +259,7 @@ class Ledger:
             LedgerMisuse: the policy has no such budget.
             LedgerError: the ledger can't answer.
         """
-        return self.do(lambda tx: self._one(tx, budget, run_id, story_id))
+        return self.do(lambda sheet: self._one(sheet, budget, run_id, story_id))
 
     def raise_limit(
         self, budget: str, limit_nusd: int, *, run_id: str | None = None, story_id: str | None = None
@@ -275,19 +272,19 @@ class Ledger:
             LedgerError: the ledger can't answer.
         """
 
-        def work(tx: Tx) -> WindowSpend:
-            found = self._one(tx, budget, run_id, story_id)
+        def work(sheet: Sheet) -> WindowSpend:
+            found = self._one(sheet, budget, run_id, story_id)
             if found.window is None:
                 raise misuse(f"budget `{budget}` is per {self.calendar.budgets[budget].period}: say of which")
             change(
-                tx,
+                sheet,
                 budget,
                 self.now_ms(),
                 limit_nusd=limit_nusd,
                 window_name=found.window,
                 paused=found.paused,
             )
-            return self._one(tx, budget, run_id, story_id)
+            return self._one(sheet, budget, run_id, story_id)
 
         return self.do(work)
 
@@ -303,11 +300,11 @@ class Ledger:
             LedgerError: the ledger can't answer.
         """
 
-        def work(tx: Tx) -> bool:
-            self._one(tx, budget, None, None)
-            act = acts_of(tx).get(budget, Act(None, None, False))
+        def work(sheet: Sheet) -> bool:
+            self._one(sheet, budget, None, None)
+            act = sheet.acts().get(budget, Act(None, None, False))
             change(
-                tx,
+                sheet,
                 budget,
                 self.now_ms(),
                 limit_nusd=act.limit_nusd,
@@ -318,11 +315,11 @@ class Ledger:
 
         return self.do(work)
 
-    def _one(self, tx: Tx, budget: str, run_id: str | None, story_id: str | None) -> WindowSpend:
+    def _one(self, sheet: Sheet, budget: str, run_id: str | None, story_id: str | None) -> WindowSpend:
         if budget not in self.calendar.budgets:
             help_text = did_you_mean(budget, self.calendar.budgets, else_list="the budgets are")
             raise misuse(f"unknown budget `{budget}`", help_text)
-        windows = self._book.status(tx, not_before(tx, self.now_ms()), run_id, story_id)
+        windows = self._book.status(sheet, sheet.not_before(self.now_ms()), run_id, story_id)
         return next(window for window in windows if window.budget == budget)
 
     # --- recovery ------------------------------------------------------------------------------------------
@@ -337,8 +334,8 @@ class Ledger:
             self._recovered = self._monotonic()
             self._writer.later(self._recover)
 
-    def _recover(self, tx: Tx) -> int:
-        return self._book.recover(tx, self.now_ms(), self._has_ended)
+    def _recover(self, sheet: Sheet) -> int:
+        return self._book.recover(sheet, self.now_ms(), self._has_ended)
 
 
 def _pauses() -> Iterator[float]:

@@ -13,7 +13,7 @@ from .usage_log import UsageLog
 
 MOST_LINES = 2000
 
-REST_S = 0.05
+REST_S = 0.2
 """How long lines may wait where other processes do."""
 
 
@@ -21,7 +21,7 @@ class Outbox:
     """
     Moves lines into the log after a commit, while nobody else is in the ledger.
 
-    Where others wait, not after each one, but twenty times a second.
+    Where others wait, not after each one, but five times a second.
 
     What is in the log is taken out of the ledger with the next transaction. A line that can't be
     written waits, and `problem` says why.
@@ -34,7 +34,7 @@ class Outbox:
         self.problem: str | None = None
         self._log: UsageLog | None = None
         self._written = self._let_go = 0
-        self._looked = -REST_S
+        self._looked = self._waited = -REST_S
 
     def before(self, tx: Tx) -> None:
         """At the start of a transaction: let go of the lines that are in the log."""
@@ -44,19 +44,27 @@ class Outbox:
             tx.run("DELETE FROM outbox WHERE log = ? AND seq <= ?", self.name, self._written)
             self._let_go = self._written  # if this fails, they go with the next ones
 
-    def after(self, backend: Backend, hurry: bool) -> bool:
+    def after(self, backend: Backend, waited: bool, may_leave: bool) -> bool:
         """
         After a commit: write the lines that wait, unless others wait and it was done a moment ago.
+
+        Args:
+            backend: the ledger, which has the lines.
+            waited: others were in it; who has just waited for them will again.
+            may_leave: it may be left for later.
 
         Returns:
             Whether it was left for later.
         """
         if self.path is None or self.name is None:
             return False
-        if hurry and monotonic() - self._looked < REST_S:
+        now = monotonic()
+        if waited:
+            self._waited = now
+        if may_leave and max(now - self._waited, now - self._looked) < REST_S:
             return True
         self._write(backend)
-        self._looked = monotonic()
+        self._looked = now
         return False
 
     def _write(self, backend: Backend) -> None:

@@ -56,6 +56,7 @@ class SqliteBackend:
         self._file: tuple[int, int] | None = None
         self._wal: int | None = None
         self._synced = False
+        self._lost: str | None = None
 
     # --- the lock ----------------------------------------------------------------------------------------
 
@@ -229,13 +230,15 @@ class SqliteBackend:
         """
         if self._synced:
             return
+        if self._wal is None:
+            raise trouble(f"{self.path}-wal can't be written: {self._lost}")
         try:
-            if self._wal is None:
-                raise trouble(f"{self.path} isn't open")
             _to_disk(self._wal)
         except OSError as error:
-            self._drop_wal()  # the system tells of a failure once: nothing since can be relied upon
-            raise trouble(f"{self.path}-wal can't be written: {error.strerror}") from error
+            # The system tells of a failure once: until all was written anew nothing can be relied upon.
+            self._drop_wal()
+            self._lost = error.strerror
+            raise trouble(f"{self.path}-wal can't be written: {self._lost}") from error
         self._synced = True
 
     def rollback(self) -> None:

@@ -8,9 +8,10 @@ from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
-from .book import lines_after, number_of
 from .ledger import Ledger
 from .places import make_folder, refuse_symlinks
+from .rows import lines_after
+from .sheet import number_of
 from .store import open_backend
 from .tx import Tx, misuse, trouble
 from .usage_log import line_of

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from ..engine.periods import period_of
@@ -36,10 +37,19 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A budget that applies, in its window; None: it is per run or story, and none is given."""
+    """
+    A budget that applies, in its window; None: it is per run or story, and none is given.
+
+    `share` is the percentage of its limit at which it pauses; None: it never does.
+    """
 
     budget: Budget
     window: Window | None
+    share: Decimal | None
+
+    def cap(self, limit_nusd: int) -> int | None:
+        """What may be spent and held at most; None: the budget never pauses."""
+        return None if self.share is None else int(limit_nusd * self.share / 100)
 
 
 class Calendar:
@@ -49,20 +59,21 @@ class Calendar:
         self.budgets = budgets
         self.zone = zone
         self._current: dict[tuple[str, str], Window] = {}
+        self._known = [(budget, scope_of(budget), _pausing_share(budget)) for budget in budgets.values()]
 
     def claims(
-        self, now_ms: int, run_id: str | None, story_id: str | None, scopes: Iterable[str] | None = None
+        self, now_ms: int, run_id: str | None, story_id: str | None, scopes: Collection[str] | None = None
     ) -> list[Claim]:
         """The budgets, of these scopes only where some are given, each in its window at a moment."""
-        wanted = None if scopes is None else frozenset(scopes)
         return [
-            Claim(budget, self._window(budget, run_id, story_id, now_ms))
-            for budget in self.budgets.values()
-            if wanted is None or scope_of(budget) in wanted
+            Claim(budget, self._window(budget, scope, run_id, story_id, now_ms), share)
+            for budget, scope, share in self._known
+            if scopes is None or scope in scopes
         ]
 
-    def _window(self, budget: Budget, run_id: str | None, story_id: str | None, now_ms: int) -> Window | None:
-        scope = scope_of(budget)
+    def _window(
+        self, budget: Budget, scope: str, run_id: str | None, story_id: str | None, now_ms: int
+    ) -> Window | None:
         if budget.period in ("run", "story"):
             name = run_id if budget.period == "run" else story_id
             return None if name is None else Window(budget.period, name, scope, "", None, None)
@@ -105,10 +116,8 @@ def scopes_of(attempt: Attempt) -> tuple[str, str, str, str, str]:
     )
 
 
-def cap_of(budget: Budget, limit_nusd: int) -> int | None:
-    """What may be spent and held at most: up to where the budget pauses. None: it never does."""
-    shares = [level.percent for level in budget.levels if level.action is Action.PAUSE]
-    return int(limit_nusd * min(shares) / 100) if shares else None
+def _pausing_share(budget: Budget) -> Decimal | None:
+    return min((level.percent for level in budget.levels if level.action is Action.PAUSE), default=None)
 
 
 def milliseconds(when: datetime) -> int:

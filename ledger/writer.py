@@ -16,6 +16,7 @@ from typing import Generic, TypeVar, cast
 from weakref import WeakSet
 
 from ..schemas.errors import LedgerError
+from .sheet import Sheet
 from .tx import Backend, Tx, trouble
 
 T = TypeVar("T")
@@ -32,7 +33,7 @@ class _Task(Generic[T]):
 
     __slots__ = ("done", "error", "result", "taken", "work")
 
-    def __init__(self, work: Callable[[Tx], T]) -> None:
+    def __init__(self, work: Callable[[Sheet], T]) -> None:
         self.work = work
         self.done = threading.Lock()
         self.done.acquire()
@@ -40,8 +41,8 @@ class _Task(Generic[T]):
         self.result: T | None = None
         self.error: BaseException | None = None
 
-    def carry_out(self, tx: Tx) -> None:
-        self.result = self.work(tx)
+    def carry_out(self, sheet: Sheet) -> None:
+        self.result = self.work(sheet)
 
     def fail(self, error: BaseException) -> None:
         self.error = error
@@ -57,15 +58,16 @@ class Writer:
     Args:
         backend: the database.
         before: carried out at the start of each transaction.
-        after: carried out after each commit, still alone in the ledger, and told whether others wanted in.
-            It mustn't raise, and says whether it has left something to do: then it is called again soon.
+        after: carried out after each commit, still alone in the ledger. It is told whether the ledger had to
+            be waited for, and whether it may leave something for later; it says whether it has, and is
+            called again soon then. It mustn't raise.
     """
 
     def __init__(
         self,
         backend: Backend,
         before: Callable[[Tx], None] = lambda tx: None,
-        after: Callable[[Backend, bool], bool] = lambda backend, hurry: False,
+        after: Callable[[Backend, bool, bool], bool] = lambda backend, waited, may_leave: False,
     ) -> None:
         self._backend = backend
         self._before = before
@@ -81,7 +83,7 @@ class Writer:
         self._closed = False
         self._owes = False
 
-    def do(self, work: Callable[[Tx], T], wait_s: float) -> T:
+    def do(self, work: Callable[[Sheet], T], wait_s: float) -> T:
         """
         Carry work out; when this returns, its effect is durable.
 
@@ -106,7 +108,7 @@ class Writer:
             raise task.error
         return cast(T, task.result)
 
-    def later(self, work: Callable[[Tx], object]) -> None:
+    def later(self, work: Callable[[Sheet], object]) -> None:
         """Carry work out some time; nobody waits for it."""
         self._put(_Task(work))
 
@@ -136,20 +138,20 @@ class Writer:
             try:
                 first = self._queue.get(timeout=OWED_S if self._owes else None)
             except Empty:
-                self._group([], at_leisure=True)
+                self._group([], may_leave=False)
                 continue
             if first is None:
                 break
             self._group([first])
         if self._owes:
-            self._group([], at_leisure=True)
+            self._group([], may_leave=False)
         self._backend.close()
 
-    def _group(self, first: list[_Task[object]], *, at_leisure: bool = False) -> None:
+    def _group(self, first: list[_Task[object]], *, may_leave: bool = True) -> None:
         tasks: list[_Task[object]] = []
         self._owes = False
         try:
-            hurry = self._backend.enter() and not at_leisure
+            waited = self._backend.enter()
         except BaseException as error:
             tasks = self._take(first)
             for task in tasks:
@@ -158,7 +160,7 @@ class Writer:
             # Taken only now: whoever gave up while the lock was waited for isn't served any more.
             tasks = self._take(first)
             self._carry_out(tasks)
-            self._owes = self._after(self._backend, hurry)
+            self._owes = self._after(self._backend, waited, may_leave)
             self._backend.leave()
             self._sync(tasks)
         finally:
@@ -202,10 +204,12 @@ class Writer:
 
     def _transaction(self, tasks: list[_Task[object]]) -> None:
         self._backend.begin()
+        sheet = Sheet(self._backend)
         try:
-            self._before(self._backend)
+            self._before(sheet)
             for task in tasks:
-                task.carry_out(self._backend)
+                task.carry_out(sheet)
+            sheet.write()
             self._backend.commit()
         except BaseException:
             self._backend.rollback()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import resource
@@ -10,6 +11,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -118,6 +120,56 @@ def test_a_ledger_that_turns_read_only_is_no(world: World) -> None:
     refused = denied(ledger.reserve(attempt("a")))
 
     assert (DeniedBy.LEDGER, True) == (refused.by, "can't be written" in refused.message)
+
+
+def test_what_was_answered_outlives_a_power_cut(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    Whenever an answer is given, all that it rests on is on the disk, also what another process has done: what
+    was written to the disk until then has it.
+    """
+    first, second = world.open(), world.open(log=None)
+    disk = World(world.folder / "disk")
+    disk.folder.mkdir(mode=0o700)
+
+    def to_disk(wal: int) -> None:
+        for name in ("policyctl.db", "policyctl.db-wal"):
+            shutil.copy(world.folder / name, disk.folder / name)
+        os.fdatasync(wal)
+
+    monkeypatch.setattr("policyctl.ledger.sqlite._to_disk", to_disk)
+    for ledger, key in ((first, "a"), (second, "b"), (first, "b")):
+        ledger.reserve(attempt(key), send=True)
+        with disk.open() as found:
+            assert HoldState.SENT == held(found.reserve(attempt(key), send=True)).state
+    second.commit("a", usage())
+    with disk.open() as found:
+        assert {"monthly": Spend(10 * CENT, DOLLAR)} == found.spend()
+
+
+def test_what_cannot_be_made_durable_is_no(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    A disk that fails while something is made durable is told to all who waited for that, and what it may
+    have lost is written anew before the ledger goes on.
+    """
+    ledger = world.open()
+    ledger.reserve(attempt("a"), send=True)
+    with monkeypatch.context() as broken:
+        broken.setattr("policyctl.ledger.sqlite._to_disk", _failing)
+        refused = denied(ledger.reserve(attempt("b")))
+        with pytest.raises(LedgerError, match="Input/output error"):
+            ledger.commit("a", usage())
+    wal = world.folder / "policyctl.db-wal"
+    ledger.spend()
+
+    assert (DeniedBy.LEDGER, True) == (refused.by, "can't be written: Input/output error" in refused.message)
+    assert 0 == wal.stat().st_size
+    assert 10 * CENT == ledger.commit("a", usage()).cost_nusd
+    assert {"monthly": Spend(10 * CENT, DOLLAR)} == ledger.spend()  # what was refused is held, not lost
+    assert () == world.health().problems
+
+
+def _failing(file: int) -> None:
+    raise OSError(errno.EIO, os.strerror(errno.EIO))
 
 
 # --- locks --------------------------------------------------------------------------------------------
@@ -423,6 +475,29 @@ def test_lines_wait_where_the_log_cannot_be_written(world: World) -> None:
     assert ["log"] == [problem.where for problem in health.problems]
     assert ["a", "b", "c"] == [line["attempt_id"] for line in world.lines()]
     assert 3 * CENT == spent(world).spent_nusd
+
+
+def test_lines_come_a_moment_later_where_others_wait(world: World) -> None:
+    """
+    Lines are in the log when the answer comes, but where others wait for the ledger, too, within a moment
+    after; the ledger is closed only once they are.
+    """
+    ledger = world.open()
+    ledger.outbox.after(ledger._backend, True, True)
+    ledger.reserve(attempt("a"), send=True)
+    ledger.commit("a", usage())
+    at_once = world.lines()
+    for _ in range(200):
+        if world.lines():
+            break
+        time.sleep(0.05)
+    later = world.lines()
+    ledger.outbox.after(ledger._backend, True, True)
+    ledger.reserve(attempt("b"), send=True)
+    ledger.commit("b", usage())
+    ledger.close()
+
+    assert [0, 1, 2] == [len(at_once), len(later), len(world.lines())]
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")

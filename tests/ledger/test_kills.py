@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from policyctl.ledger.book import find
 from policyctl.ledger.checking import check
+from policyctl.ledger.rows import find
 from policyctl.ledger.usage_log import read_lines
 from policyctl.schemas.ledger import OPEN, HoldState
 from policyctl.schemas.policy import NANO
