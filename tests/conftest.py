@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+from collections.abc import Iterator
 from importlib.metadata import distribution
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 import policyctl
+
+if TYPE_CHECKING:
+    from .servers.fake_providers import FakeProviders
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 NOWHERE = str(CHECKOUT / "tests" / "nowhere")
@@ -47,3 +53,31 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         ours = name.startswith("POLICYCTL_") and name not in OF_THE_TESTS
         if ours or name in SWITCHES or name.endswith("_API_KEY"):
             monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def _one_server() -> Iterator[FakeProviders]:
+    """
+    The fake providers of a session: one server, started by the first test that needs it.
+    """
+    from .servers.clients import close_litellm
+    from .servers.fake_providers import FakeProviders
+
+    asyncio.set_event_loop(None)  # else a call of LiteLLM that isn't asynchronous leaves a new one open
+    with FakeProviders() as server:
+        yield server
+        close_litellm()
+
+
+@pytest.fixture
+def fakes(_one_server: FakeProviders) -> Iterator[FakeProviders]:
+    """
+    Fake providers of models that know nothing of other tests; tests/servers/fake_providers.py is their
+    manual.
+    """
+    _one_server.reset()
+    yield _one_server
+    complaints = list(_one_server.complaints)
+    _one_server.reset()
+
+    assert [] == complaints
