@@ -15,11 +15,17 @@ if TYPE_CHECKING:
     from .ledger.ledger import Ledger as Ledger
     from .router import Engine as Engine
     from .router import validate as validate
+    from .running import Router as Router
     from .schemas.decision import Decision as Decision
+    from .schemas.errors import ChainError as ChainError
+    from .schemas.errors import GateError as GateError
     from .schemas.errors import LedgerError as LedgerError
     from .schemas.errors import PolicyctlError as PolicyctlError
     from .schemas.errors import PolicyError as PolicyError
+    from .schemas.errors import ProviderError as ProviderError
     from .schemas.errors import RequestError as RequestError
+    from .schemas.errors import RoutingError as RoutingError
+    from .schemas.errors import RunError as RunError
     from .schemas.errors import StoryError as StoryError
     from .schemas.ledger import Attempt as Attempt
     from .schemas.ledger import Denied as Denied
@@ -27,12 +33,15 @@ if TYPE_CHECKING:
     from .schemas.ledger import Usage as Usage
     from .schemas.request import Request as Request
     from .schemas.request import Spend as Spend
+    from .schemas.run import Result as Result
 
 __version__ = "0.1.0"
 
 # Names are imported when they are first used, so that importing the package costs nothing.
 _HOMES = {
     "Engine": "router",
+    "Router": "running",
+    "Result": "schemas.run",
     "Ledger": "ledger.ledger",
     "LedgerError": "schemas.errors",
     "Attempt": "schemas.ledger",
@@ -43,7 +52,12 @@ _HOMES = {
     "Decision": "schemas.decision",
     "PolicyctlError": "schemas.errors",
     "PolicyError": "schemas.errors",
+    "ProviderError": "schemas.errors",
     "RequestError": "schemas.errors",
+    "RunError": "schemas.errors",
+    "RoutingError": "schemas.errors",
+    "ChainError": "schemas.errors",
+    "GateError": "schemas.errors",
     "StoryError": "schemas.errors",
     "Request": "schemas.request",
     "Spend": "schemas.request",

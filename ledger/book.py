@@ -105,12 +105,12 @@ class Book:
         usage = Usage(success=False, error=error) if stored.was_sent or error else None
         return self._settle(sheet, stored, HoldState.RELEASED, Charge(0, None), usage, now_ms)
 
-    def abandon(self, sheet: Sheet, key: str, now_ms: int) -> Hold:
+    def abandon(self, sheet: Sheet, key: str, now_ms: int, error: str | None = None) -> Hold:
         """Nobody knows what became of the call: it counts at its hold."""
         stored = get(sheet.direct, key)
         if stored.state not in OPEN:
             return stored.hold
-        usage = Usage(success=False, error="outcome unknown")
+        usage = Usage(success=False, error=error or "outcome unknown")
         charged = Charge(stored.hold_nusd, Flag.UNKNOWN)
         return self._settle(sheet, stored, HoldState.UNKNOWN, charged, usage, now_ms)
 

@@ -191,9 +191,10 @@ class Ledger:
         told = None if error is None else shown(error)
         return self.do(lambda sheet: self._book.release(sheet, key, told, self.now_ms()))
 
-    def abandon(self, key: str) -> Hold:
+    def abandon(self, key: str, error: str | None = None) -> Hold:
         """The outcome is unknown: count the hold as spent until somebody knows better."""
-        return self.do(lambda sheet: self._book.abandon(sheet, key, self.now_ms()))
+        told = None if error is None else shown(error)
+        return self.do(lambda sheet: self._book.abandon(sheet, key, self.now_ms(), told))
 
     def renew(self, key: str, lease_s: float = 120) -> Hold:
         """Say that a call is still under way. The answer's state tells whether it may go on."""

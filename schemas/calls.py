@@ -41,8 +41,9 @@ class Call:
     """
     What one model is asked.
 
-    `max_output_tokens` is sent on the wire, since the hold relies on it. `timeout_s` is the time this
-    attempt may take, whole, however its answer drips. `tools` are in OpenAI's form, `schema` is a JSON
+    `max_output_tokens` is sent on the wire, since the hold relies on it; `most_nusd` is that hold, for
+    providers that can be given an amount. `timeout_s` is the time this attempt may take, whole, however
+    its answer drips. `tools` are in OpenAI's form, `schema` is a JSON
     Schema that the answer must follow, `json_mode` asks for any JSON.
     """
 
@@ -51,6 +52,7 @@ class Call:
     max_output_tokens: int
     timeout_s: float
     settings: Mapping[str, float]
+    most_nusd: int | None = None
     tools: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
     schema: Mapping[str, Any] | None = field(default=None, repr=False)
     json_mode: bool = False
@@ -117,3 +119,18 @@ class Adapter(Protocol):
 
     async def close(self) -> None:
         """Let go of connections and children."""
+
+
+class Adapters(Protocol):
+    """Who speaks to which model."""
+
+    def for_model(self, model: Model) -> Adapter:
+        """
+        The adapter of a model.
+
+        Raises:
+            PolicyctlError: a package that it needs isn't installed.
+        """
+
+    async def close(self) -> None:
+        """Let go of all of them."""

@@ -168,7 +168,7 @@ class Purse(Protocol):
     def release(self, key: str, error: str | None = None) -> Hold:
         """Give the hold back: the call was provably not sent, or is known not to be billed."""
 
-    def abandon(self, key: str) -> Hold:
+    def abandon(self, key: str, error: str | None = None) -> Hold:
         """The outcome is unknown: count the hold as spent until somebody knows better."""
 
     def renew(self, key: str, lease_s: float = 120) -> Hold:

@@ -13,6 +13,7 @@ from typing import TypeAlias
 
 from .calls import Answer, Tokens
 from .decision import Decision
+from .ledger import Denied
 from .policy import FailureKind
 
 
@@ -103,7 +104,8 @@ class Result:
 
     `decision` is the one in force at the end, `model` who answered. `cost_nusd` is the sum over all
     attempts of what is known to be spent. `escalations` counts failures that raised the tier, `failed_gate`
-    names the gate that ended the run.
+    names the gate that ended the run, `denied` what refused the last hold where that ended it.
+    `words` is one sentence, empty where it was served.
     """
 
     ending: Ending
@@ -116,6 +118,7 @@ class Result:
     cost_nusd: int = 0
     escalations: int = 0
     failed_gate: str | None = None
+    denied: Denied | None = None
     words: str = ""
 
     @property

@@ -1,0 +1,155 @@
+"""
+One event loop in a thread of its own, for callers with a loop of another make or none.
+
+Clients of providers belong to the loop they were made on, and a synchronous call can't be cancelled. So
+all calls run here, and both faces of the executor do the same.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
+from concurrent.futures import Future
+from contextlib import suppress
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+ENDING_S = 0.8
+"""How long a call that is interrupted may take to settle."""
+
+
+class _Work(Future[T]):
+    """A coroutine on its way, that can be asked to end and then still be waited for."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, T]) -> None:
+        super().__init__()
+        self._loop, self._coroutine = loop, coroutine
+        self._task: asyncio.Task[T] | None = None
+        loop.call_soon_threadsafe(self._start)
+
+    def _start(self) -> None:
+        self._task = self._loop.create_task(self._coroutine)
+        self._task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[T]) -> None:
+        if task.cancelled():
+            self.set_exception(asyncio.CancelledError())
+        elif (error := task.exception()) is not None:
+            self.set_exception(error)
+        else:
+            self.set_result(task.result())
+
+    def end(self) -> None:
+        """Ask it to end."""
+        self._loop.call_soon_threadsafe(lambda: self._task is not None and self._task.cancel())
+
+
+class LoopThread:
+    """A loop that starts when it is first used, and ends by `close`."""
+
+    def __init__(self) -> None:
+        self._starting = threading.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+        self._last: Callable[[], Coroutine[Any, Any, None]] | None = None
+
+    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """
+        Wait for a coroutine.
+
+        An interrupt (Ctrl-C) ends it, and is raised when it has settled what it had begun.
+        """
+        work = self._begun(coroutine)
+        try:
+            return work.result()
+        except BaseException:
+            if not work.done():
+                work.end()
+                with suppress(BaseException):
+                    work.exception(ENDING_S)
+            raise
+
+    async def arun(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """The same for a caller on a loop of his own; cancelling this cancels it."""
+        work = self._begun(coroutine)
+        waiting = asyncio.wrap_future(work)
+        try:
+            return await asyncio.shield(waiting)
+        except asyncio.CancelledError:
+            work.end()
+            await asyncio.wait({waiting}, timeout=ENDING_S)
+            raise
+
+    def iterate(self, pieces: AsyncGenerator[T, None]) -> Generator[T, None, None]:
+        """What comes, as it comes; closing the iterator closes the generator."""
+        try:
+            while True:
+                try:
+                    piece = self.run(_next(pieces))
+                except StopAsyncIteration:
+                    return
+                yield piece
+        finally:
+            self.run(pieces.aclose())
+
+    async def aiterate(self, pieces: AsyncGenerator[T, None]) -> AsyncGenerator[T, None]:
+        """The same for a caller on a loop of his own."""
+        try:
+            while True:
+                try:
+                    piece = await self.arun(_next(pieces))
+                except StopAsyncIteration:
+                    return
+                yield piece
+        finally:
+            await self.arun(pieces.aclose())
+
+    def close(self, last: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """
+        End the loop: what still runs is cancelled and heard out.
+
+        Args:
+            last: called on the loop when nothing else runs there any more.
+        """
+        with self._starting:
+            loop, self._loop = self._loop, None
+            thread, self._thread = self._thread, None
+        if loop is not None and thread is not None:
+            self._last = last
+            loop.call_soon_threadsafe(loop.stop)
+            thread.join()
+
+    def _begun(self, coroutine: Coroutine[Any, Any, T]) -> _Work[T]:
+        with self._starting:
+            if self._loop is None:
+                self._loop = asyncio.new_event_loop()
+                self._thread = threading.Thread(
+                    target=self._live, args=(self._loop,), name="policyctl-loop", daemon=True
+                )
+                self._thread.start()
+            return _Work(self._loop, coroutine)
+
+    def _live(self, loop: asyncio.AbstractEventLoop) -> None:
+        asyncio.set_event_loop(loop)
+        try:
+            loop.run_forever()
+            loop.run_until_complete(self._end())
+            loop.run_until_complete(loop.shutdown_asyncgens())
+            loop.run_until_complete(loop.shutdown_default_executor())
+        finally:
+            loop.close()
+
+    async def _end(self) -> None:
+        rest = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in rest:
+            task.cancel()
+        if rest:
+            await asyncio.wait(rest)
+        if self._last is not None:
+            await self._last()
+
+
+async def _next(pieces: AsyncGenerator[T, None]) -> T:
+    return await anext(pieces)

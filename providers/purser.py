@@ -1,0 +1,69 @@
+"""
+Speaks with the ledger for the executor's loop.
+
+A ledger waits for its disk, so it is asked in threads. What was asked is always heard out, even by a
+run that is being cancelled: a hold that nobody knows of would stay until its lease ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+T = TypeVar("T")
+
+THREADS = 32
+
+
+class Purser:
+    """Threads for what may block."""
+
+    def __init__(self) -> None:
+        self._pool: ThreadPoolExecutor | None = None
+
+    async def ask(self, work: Callable[[], T]) -> T:
+        """
+        Do work in a thread, and hear it out.
+
+        Where this is cancelled meanwhile, the outcome is thrown away: see `ask_or_undo`.
+        """
+        return await self.ask_or_undo(work, lambda _: None)
+
+    async def ask_or_undo(self, work: Callable[[], T], undo: Callable[[T], object]) -> T:
+        """The same; what came of work that nobody waits for any more is undone."""
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="policyctl-purse")
+        loop = asyncio.get_running_loop()
+        future = loop.run_in_executor(self._pool, work)
+        try:
+            return await asyncio.shield(future)
+        except asyncio.CancelledError:
+            await _to_its_end(asyncio.ensure_future(_undone(loop, self._pool, future, undo)))
+            raise
+
+    def close(self) -> None:
+        """Wait for what is being done."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=True)
+            self._pool = None
+
+
+async def _undone(
+    loop: asyncio.AbstractEventLoop,
+    pool: ThreadPoolExecutor,
+    future: asyncio.Future[T],
+    undo: Callable[[T], object],
+) -> None:
+    await loop.run_in_executor(pool, undo, await future)
+
+
+async def _to_its_end(task: asyncio.Future[None]) -> None:
+    """Wait for a task whatever else is cancelled: it is short."""
+    while not task.done():
+        try:
+            await asyncio.wait({task})
+        except asyncio.CancelledError:
+            continue
+    task.result()

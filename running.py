@@ -1,0 +1,449 @@
+"""
+The one object that answers requests: a policy's decisions, the models, and the ledger, put together.
+
+    from policyctl import Router
+
+    with Router.load("policyctl.policy") as router:
+        result = router.complete("Name three rivers.", complexity=2)
+        print(result.text, result.model, result.cost_nusd)
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Mapping, Sequence
+from contextlib import aclosing, closing
+from dataclasses import replace
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from .engine.limits import with_changes, with_monthly_limit
+from .engine.situation import Situation
+from .providers.adapters.choose import Adapters
+from .providers.health import Breakers
+from .providers.keys import available_models
+from .providers.sizes import likely_input_tokens
+from .router import Engine, PolicyPath, request_from
+from .schemas.calls import Message, Piece, ToolCall
+from .schemas.decision import Decision, Outcome
+from .schemas.errors import ChainError, GateError, LedgerMisuse, Problem, RequestError, RoutingError
+from .schemas.health import Health
+from .schemas.job import Gate, Job, Plan
+from .schemas.policy import NANO
+from .schemas.request import Failure, Request
+from .schemas.run import Ending, Event, Observer, Result
+
+if TYPE_CHECKING:
+    from .ledger.ledger import Ledger
+    from .providers.executor import Executor
+    from .providers.loop import LoopThread
+
+DEADLINE_S = 600.0
+"""How long a request may take in all, where nobody says."""
+
+LEDGER = Path(".claude-loop", "policyctl.db")
+USAGE_LOG = Path(".claude-loop", "logs", "provider_usage.jsonl")
+
+MOST_USD = 10**9
+
+Prompt = str | Sequence[Message | Mapping[str, Any]]
+"""A text, or the messages of a conversation; those in OpenAI's form are understood too."""
+
+
+class Router:
+    """
+    Answers requests by a policy: decides, asks, falls back, escalates, and never overspends.
+
+    It may be used by many threads and from any event loop. Close it, or use it as a context manager.
+
+    Args:
+        engine: the policy.
+        ledger: where money is written down, opened with the policy. None only where it has no budgets.
+        environ: where keys are looked for.
+        adapters: who speaks to which model; None: the real providers, and models without a key are left out.
+        health: which models may be tried; None: as this router learns it.
+        observe: told of everything that happens in every request.
+        clock: the time; it must know its zone.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        ledger: Ledger | None = None,
+        *,
+        environ: Mapping[str, str] | None = None,
+        adapters: Adapters | None = None,
+        health: Health | None = None,
+        observe: Observer | None = None,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._environ = os.environ if environ is None else environ
+        counted = () if ledger is None else ledger.calendar.budgets
+        uncounted = [name for name in engine.policy.budgets if name not in counted]
+        if uncounted:
+            text = f"nobody would count what budget {uncounted[0]} spends"
+            help = "pass a ledger that was opened with this policy, or use Router.load"
+            raise LedgerMisuse(Problem("ledger", text, help))
+        self.engine, self.ledger = engine, ledger
+        self.health = Breakers() if health is None else health
+        self._adapters, self._observe, self._clock = adapters, observe, clock
+        models = engine.policy.models.values()
+        self._available = available_models(models, self._environ) if adapters is None else None
+        self._starting = threading.Lock()
+        self._loop: LoopThread | None = None
+        self._executor: Executor | None = None
+
+    @classmethod
+    def load(
+        cls,
+        *paths: PolicyPath,
+        ledger: Path | str | None = LEDGER,
+        environ: Mapping[str, str] | None = None,
+        offline: Path | bool = False,
+        observe: Observer | None = None,
+    ) -> Router:
+        """
+        Read a policy, and open or make its ledger. MONTHLY_COST_BUDGET sets the monthly limit.
+
+        Args:
+            paths: the policy, as for `Engine.load`.
+            ledger: a file, or the address of a database; None: no ledger.
+            environ: where keys are looked for; None: the process's environment.
+            offline: True, or a script: no provider is asked, every model answers by the script.
+
+        Raises:
+            PolicyError: the policy has errors.
+            LedgerError: the ledger can't be used.
+        """
+        environ = os.environ if environ is None else environ
+        engine = Engine.load(*paths)
+        limit = environ.get("MONTHLY_COST_BUDGET")
+        if limit:
+            engine = engine.with_budgets(with_monthly_limit(engine.policy.budgets, _nano_usd(limit)))
+        adapters = None
+        if offline:
+            script = None if offline is True else Path(offline)
+            adapters = Adapters(environ, offline=True, script=script)
+        opened = None if ledger is None else _open_ledger(engine, ledger)
+        return cls(engine, opened, environ=environ, adapters=adapters, observe=observe)
+
+    def __enter__(self) -> Router:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End what is under way, let go of connections, and close the ledger."""
+        with self._starting:
+            loop, self._loop = self._loop, None
+            executor, self._executor = self._executor, None
+        if loop is not None and executor is not None:
+            loop.close(executor.aclose)
+        if self.ledger is not None:
+            self.ledger.close()
+
+    # --- answering ---------------------------------------------------------------------------------------
+
+    def complete(self, prompt: Prompt, **asked: Any) -> Result:
+        """
+        Answer a request.
+
+        Args:
+            prompt: a text, or the messages of a conversation.
+            asked: what else is asked, as for `job`; and `observe`, told of what happens meanwhile.
+
+        Returns:
+            The answer, with the decision, all attempts and their cost.
+
+        Raises:
+            RequestError: the request can't be decided.
+            RoutingError: no model can serve it, or a rule or budget refuses it.
+            ChainError: every step failed.
+            GateError: a gate failed, and no tier is left to rise to.
+            LedgerError: the ledger can't answer.
+        """
+        observe = asked.pop("observe", None)
+        return _served(self.run(self.job(prompt, **asked), observe))
+
+    async def acomplete(self, prompt: Prompt, **asked: Any) -> Result:
+        """The same on the caller's event loop."""
+        observe = asked.pop("observe", None)
+        job = self.job(prompt, **asked)
+        loop, executor = self._running()
+        return _served(await loop.arun(executor.run(job, self._told(observe))))
+
+    def stream(self, prompt: Prompt, **asked: Any) -> Generator[Piece | Result, None, None]:
+        """
+        Answer a request piece by piece; the Result comes last. Arguments and errors as for `complete`.
+
+        Another model takes over only until the first piece.
+        """
+        observe = asked.pop("observe", None)
+        job = self.job(prompt, **asked)
+        loop, executor = self._running()
+        with closing(loop.iterate(executor.stream(job, self._told(observe)))) as pieces:
+            for piece in pieces:
+                yield _served(piece) if isinstance(piece, Result) else piece
+
+    async def astream(self, prompt: Prompt, **asked: Any) -> AsyncGenerator[Piece | Result, None]:
+        """The same on the caller's event loop."""
+        observe = asked.pop("observe", None)
+        job = self.job(prompt, **asked)
+        loop, executor = self._running()
+        async with aclosing(loop.aiterate(executor.stream(job, self._told(observe)))) as pieces:
+            async for piece in pieces:
+                yield _served(piece) if isinstance(piece, Result) else piece
+
+    def run(self, job: Job, observe: Observer | None = None) -> Result:
+        """Answer a job; whatever becomes of it is the result, and nothing is raised for a refusal."""
+        loop, executor = self._running()
+        return loop.run(executor.run(job, self._told(observe)))
+
+    def job(
+        self,
+        prompt: Prompt,
+        *,
+        request: Request | None = None,
+        alone: str | None = None,
+        tools: Iterable[Mapping[str, Any]] = (),
+        schema: Mapping[str, Any] | None = None,
+        json_mode: bool = False,
+        max_output_tokens: int | None = None,
+        deadline_s: float = DEADLINE_S,
+        gates: Mapping[str, Gate] | None = None,
+        story_id: str | None = None,
+        run_id: str | None = None,
+        iteration: int | None = None,
+        request_id: str | None = None,
+        **facts: Any,
+    ) -> Job:
+        """
+        One request, ready to be answered.
+
+        Args:
+            prompt: a text, or the messages of a conversation.
+            request: what is decided by; or its fields, as for `Engine.decide`.
+            alone: ask only this model: no fallback.
+            tools: tools in OpenAI's form; the model must then be able to use tools.
+            schema: a JSON Schema that the answer must follow.
+            json_mode: the answer must be JSON.
+            max_output_tokens: None: what suits the model.
+            deadline_s: how long it may take in all.
+            gates: checks of the answer by name; a failed one raises the tier where the policy says so.
+            story_id, run_id, iteration: whose budgets count, and what reports group by.
+            request_id: names it for good; None: a new name.
+
+        Raises:
+            RequestError: it can't be decided.
+        """
+        messages = messages_of(prompt)
+        offered = tuple(tools)
+        asked = request if request is not None else request_from(facts)
+        asked = _completed(asked, messages, offered)
+        if alone is not None:
+            asked = replace(asked, preferred=alone)
+        about = {
+            "story_id": story_id,
+            "run_id": run_id,
+            "iteration": iteration,
+            "complexity": asked.complexity,
+            "domain": asked.domain,
+        }
+        return Job(
+            request_id=request_id or uuid4().hex,
+            plan=_Planner(self, asked, alone, run_id, story_id),
+            messages=messages,
+            deadline_s=deadline_s,
+            max_output_tokens=max_output_tokens,
+            tools=offered,
+            schema=schema,
+            json_mode=json_mode,
+            gates=gates or {},
+            about={name: value for name, value in about.items() if value is not None},
+        )
+
+    # --- inside ------------------------------------------------------------------------------------------
+
+    def plan(
+        self,
+        request: Request,
+        *,
+        alone: str | None = None,
+        run_id: str | None = None,
+        story_id: str | None = None,
+    ) -> Plan:
+        """
+        Decide for a request as things stand now: what is spent, whose key is there, who is in cooldown.
+
+        Args:
+            alone: the only model that may serve; None: the whole chain.
+
+        Raises:
+            RequestError: it can't be decided.
+            LedgerError: the ledger can't tell what is spent.
+        """
+        windows = () if self.ledger is None else self.ledger.status(run_id=run_id, story_id=story_id)
+        engine = self.engine
+        if any(window.raised or window.paused for window in windows):
+            engine = engine.with_budgets(with_changes(engine.policy.budgets, windows))
+        spend = {w.budget: w.spend for w in windows if w.window is not None}
+        situation = engine.situation(self._clock(), spend, self.health.down(), self._available)
+        decision = engine.decide(request, situation=situation)
+        if alone is not None:
+            return Plan(self._alone(decision, request, situation, alone))
+        together = frozenset[str]()
+        fallback = engine.policy.fallback
+        if fallback is not None and fallback.parallel and decision.chain:
+            verdicts = engine.explain(request, situation=situation).verdicts
+            together = frozenset(v.model for v in verdicts if v.kept and v.source == "fallback list")
+        return Plan(decision, together)
+
+    def _alone(self, decision: Decision, request: Request, situation: Situation, name: str) -> Decision:
+        """A decision for one model only; where it can't serve, the refusal says why."""
+        key = self.engine.table.references[name]
+        if key in decision.chain:
+            return replace(decision, chain=(key,))
+        if not decision.chain:
+            return decision
+        verdicts = self.engine.explain(request, situation=situation).verdicts
+        why = next((v.reason for v in verdicts if v.model == key and not v.kept), "nothing names it")
+        return replace(decision, outcome=Outcome.NO_MODEL, chain=(), refusal=f"{key} can't serve: {why}")
+
+    def _running(self) -> tuple[LoopThread, Executor]:
+        """The loop and the executor, started when they are first needed."""
+        with self._starting:
+            if self._loop is None or self._executor is None:
+                from .providers.executor import Executor
+                from .providers.loop import LoopThread
+
+                adapters = Adapters(self._environ) if self._adapters is None else self._adapters
+                self._executor = Executor(
+                    self.engine.policy, adapters, self.engine.attempt, self.health, self.ledger
+                )
+                self._loop = LoopThread()
+            return self._loop, self._executor
+
+    def _told(self, observe: Observer | None) -> Observer | None:
+        if observe is None or self._observe is None:
+            return observe or self._observe
+        always, this = self._observe, observe
+
+        def both(event: Event) -> None:
+            always(event)
+            this(event)
+
+        return both
+
+
+class _Planner:
+    """Decides for one request again and again."""
+
+    def __init__(
+        self,
+        router: Router,
+        request: Request,
+        alone: str | None,
+        run_id: str | None,
+        story_id: str | None,
+    ) -> None:
+        self._router, self._request, self._alone = router, request, alone
+        self._run_id, self._story_id = run_id, story_id
+
+    def __call__(self, failures: tuple[Failure, ...]) -> Plan:
+        request = replace(self._request, failures=(*self._request.failures, *failures))
+        return self._router.plan(request, alone=self._alone, run_id=self._run_id, story_id=self._story_id)
+
+
+def messages_of(prompt: Prompt) -> tuple[Message, ...]:
+    """
+    A conversation from a text, or from messages in OpenAI's form.
+
+    Raises:
+        RequestError: a message has no role, or what it says is neither text nor parts.
+    """
+    if isinstance(prompt, str):
+        return (Message("user", prompt),)
+    return tuple(_message(said, number) for number, said in enumerate(prompt, 1))
+
+
+def _message(said: Message | Mapping[str, Any], number: int) -> Message:
+    if isinstance(said, Message):
+        return said
+    role, content = said.get("role"), said.get("content")
+    if not isinstance(role, str) or not (content is None or isinstance(content, str | Sequence)):
+        where = f"message {number}"
+        help = 'as in {"role": "user", "content": "Name three rivers."}'
+        raise RequestError((Problem(where, f"{where} has no role, or no content that can be read", help),))
+    calls = [
+        ToolCall(str(call["id"]), str(call["function"]["name"]), str(call["function"]["arguments"]))
+        for call in said.get("tool_calls") or ()
+    ]
+    text = content if isinstance(content, str) else ""
+    parts = () if content is None or isinstance(content, str) else tuple(content)
+    return Message(role, text, parts, tuple(calls), said.get("tool_call_id"))
+
+
+def _completed(request: Request, messages: Sequence[Message], tools: Sequence[Mapping[str, Any]]) -> Request:
+    """The request with what its messages show: how long they are, that they have pictures or bring tools."""
+    needs = {"tools"} if tools else set()
+    if any(part.get("type") == "image_url" for message in messages for part in message.parts):
+        needs.add("vision")
+    tokens = request.input_tokens
+    return replace(
+        request,
+        requires=request.requires | needs,
+        input_tokens=likely_input_tokens(messages) if tokens is None else tokens,
+    )
+
+
+def _served(result: Result) -> Result:
+    """
+    A result that answers.
+
+    Raises:
+        RunError: by how it ended.
+    """
+    if result.ending is Ending.SERVED:
+        return result
+    raise _ERRORS[result.ending](result)
+
+
+_ERRORS = {
+    Ending.REFUSED: RoutingError,
+    Ending.FAILED: ChainError,
+    Ending.GATE_FAILED: GateError,
+}
+
+
+def _open_ledger(engine: Engine, where: Path | str) -> Ledger:
+    from .ledger.ledger import Ledger
+
+    address = str(where).startswith(("postgresql://", "postgres://"))
+    place = str(where) if address else Path(where)
+    log = USAGE_LOG if address else Path(where).parent / "logs" / USAGE_LOG.name
+    return Ledger(place, engine.policy, log=log, create=True)
+
+
+def _nano_usd(text: str) -> int:
+    """
+    MONTHLY_COST_BUDGET in nano-USD.
+
+    Raises:
+        RequestError: it is no amount of money.
+    """
+    try:
+        amount = Decimal(text.strip().removeprefix("$").replace(",", ""))
+        if amount.is_finite() and 0 <= amount <= MOST_USD:
+            return int(amount * NANO)
+    except ArithmeticError:
+        pass
+    where = "MONTHLY_COST_BUDGET"
+    raise RequestError((Problem(where, f"{where}={text} is no amount of money", "write 25 or 0.50"),))

@@ -1,0 +1,57 @@
+"""What an executor is given: what is asked, how it is decided, and where money and models come from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from .calls import Answer, Message
+from .decision import Decision
+from .request import Failure
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A decision, and which models of its chain start together once those before them have failed."""
+
+    decision: Decision
+    together: frozenset[str] = frozenset()
+
+
+class Planner(Protocol):
+    """Decides for one request, as often as the executor asks."""
+
+    def __call__(self, failures: tuple[Failure, ...]) -> Plan:
+        """
+        The chain as things stand now: what is spent, who is in cooldown, what has failed so far.
+
+        Raises:
+            RequestError: the request can't be decided.
+            LedgerError: the ledger can't tell what is spent.
+        """
+
+
+Gate = Callable[[Answer], bool]
+"""A check of an answer; False fails it. It may take its time: it runs in a thread of its own."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """
+    One request to be answered.
+
+    `about` are the fields of the ledger's Attempt that are the request's: story_id, run_id and so on.
+    `max_output_tokens` None: what suits the model. `gates` are looked at in their order.
+    """
+
+    request_id: str
+    plan: Planner
+    messages: tuple[Message, ...] = field(repr=False)
+    deadline_s: float
+    max_output_tokens: int | None = None
+    tools: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
+    schema: Mapping[str, Any] | None = field(default=None, repr=False)
+    json_mode: bool = False
+    gates: Mapping[str, Gate] = field(default_factory=dict)
+    about: Mapping[str, Any] = field(default_factory=dict)
