@@ -1,0 +1,197 @@
+"""
+What the Claude Code CLI says while it runs: one JSON object a line, as its `stream-json` output has it.
+
+The events of the API tell the answer, the last line what it cost, by the program's own price list, and how
+it ended. That line's `subtype` says success whatever happened, so it isn't looked at.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
+from typing import Any, Final
+
+from ...schemas.calls import Answer, Call, Tokens
+from ...schemas.errors import ProviderError
+from ...schemas.policy import NANO
+from ...schemas.policy import FailureKind as Kind
+from .checks import checked, counted, finished, json_value
+from .classify import NOT_REACHED, Said, failure, failure_said, unsent, unusable
+from .wire import of
+
+_NO_LOGIN: Final = "the Claude Code CLI isn't logged in, and has no key"
+_UNKNOWN_OPTION: Final = "the Claude Code CLI doesn't know an option that it needs: a newer one does"
+_SAID_NOTHING: Final = "the Claude Code CLI ended without an answer"
+
+_DEAREST_USD: Final = Decimal(10**6)
+
+# What the program calls its errors, where the provider gave no status.
+_KINDS: Final[Mapping[str, Kind]] = {
+    "authentication_failed": Kind.AUTH,
+    "oauth_org_not_allowed": Kind.AUTH,
+    "billing_error": Kind.QUOTA,
+    "rate_limit": Kind.RATE_LIMIT,
+    "overloaded": Kind.OVERLOADED,
+    "model_not_found": Kind.NOT_FOUND,
+    "invalid_request": Kind.INVALID_REQUEST,
+}
+_NEVER_LEFT: Final = re.compile(
+    r"\((ConnectionRefused|FailedToOpenSocket|ECONNREFUSED|ENOTFOUND|EAI_AGAIN|\w*CERT\w*)\)"
+)
+_LATE: Final = re.compile(r"timed out|timeout", re.IGNORECASE)
+_LINE: Final = re.compile(r"unable to connect|connection|socket|stream ended", re.IGNORECASE)
+_LOGIN: Final = re.compile(r"not logged in|/login|invalid api key", re.IGNORECASE)
+
+
+@dataclass(slots=True)
+class Events:
+    """What one run of the program has said so far."""
+
+    call: Call
+    over: bool = False
+    _texts: list[str] = field(default_factory=list, repr=False)
+    _usage: dict[str, Any] = field(default_factory=dict)
+    _model: str | None = None
+    _asked: bool = False
+    _finish: str | None = None
+    _error: str | None = None
+    _result: Mapping[str, Any] | None = field(default=None, repr=False)
+
+    def take(self, line: bytes) -> str:
+        """
+        Read a line; what is no event is passed over.
+
+        Returns:
+            The text of the answer that came with it.
+        """
+        try:
+            event = json_value(line)
+        except ValueError:
+            return ""
+        kind = of(event, "type")
+        if kind == "stream_event":
+            return self._take_api(of(event, "event"))
+        if kind == "assistant" and isinstance(error := of(event, "error"), str):
+            self._error = error[:100]
+        if kind == "result":
+            self._result, self.over = event, True
+            if finished(of(event, "stop_reason")) == "content_filter":  # the API's event isn't handed on
+                self._finish = "content_filter"
+        return ""
+
+    def _take_api(self, event: object) -> str:
+        """An event of the API. A second request would be one more than the hold covers: there it ends."""
+        kind = of(event, "type")
+        if kind == "message_start":
+            if self._asked:
+                self.over = True
+                return ""
+            self._asked = True
+            model = of(event, "message", "model")
+            self._model = model[:200] if isinstance(model, str) else None
+            self._count(of(event, "message", "usage"))
+        elif kind == "message_delta":
+            self._count(of(event, "usage"))
+            self._finish = finished(of(event, "delta", "stop_reason")) or self._finish
+        elif kind == "content_block_delta" and of(event, "delta", "type") == "text_delta":
+            text = of(event, "delta", "text")
+            if isinstance(text, str):
+                self._texts.append(text)
+                return text
+        return ""
+
+    def _count(self, usage: object) -> None:
+        if isinstance(usage, Mapping):
+            self._usage.update({name: n for name, n in usage.items() if n is not None})
+
+    def tokens(self) -> Tokens | None:
+        """What was counted; None where that isn't said, or makes no sense."""
+        tokens = tokens_of(self._usage)
+        if tokens is None:
+            return None
+        return Tokens(
+            input_tokens=tokens.input_tokens,
+            output_tokens=tokens.output_tokens,
+            cache_read_tokens=tokens.cache_read_tokens,
+            cache_write_tokens=tokens.cache_write_tokens,
+            cost_nusd=_cost_nusd(of(self._result, "total_cost_usd")),
+        )
+
+    def answer(self, exit_code: int | None, errors: bytes) -> Answer:
+        """
+        The whole answer, once the program has no more to say.
+
+        Args:
+            exit_code: what it ended with, if it has ended.
+            errors: what it wrote on stderr; only looked at.
+
+        Raises:
+            ProviderError: there is none, or it isn't one.
+        """
+        if self._finish is None:
+            raise self._failure(exit_code, errors)
+        whole = Answer(
+            text="".join(self._texts),
+            tokens=self.tokens(),
+            finish_reason=self._finish,
+            response_model=self._model,
+        )
+        return checked(self.call, whole)
+
+    def _failure(self, exit_code: int | None, errors: bytes) -> ProviderError:
+        if self._result is None:
+            return self._ended_early(exit_code, errors)
+        text = of(self._result, "result")
+        text = text if isinstance(text, str) else ""
+        status = of(self._result, "api_error_status")
+        if isinstance(status, int) and 300 <= status < 600:
+            return failure_said(Said(status, (self._error or "",), text))
+        if of(self._result, "is_error") is not True:
+            # It took the prompt for something to do by itself, and asked nobody.
+            return unsent(Kind.BAD_RESPONSE, _SAID_NOTHING) if not self._asked else unusable(_SAID_NOTHING)
+        return self._without_status(text)
+
+    def _without_status(self, text: str) -> ProviderError:
+        """The program failed, and no provider said why."""
+        if _LOGIN.search(text) or self._error == "authentication_failed":
+            return unsent(Kind.AUTH, _NO_LOGIN)
+        if self._error is not None and self._error in _KINDS:
+            return failure(_KINDS[self._error])
+        if not self._asked and _NEVER_LEFT.search(text):
+            return unsent(Kind.CONNECTION, NOT_REACHED)
+        if _LATE.search(text):
+            return failure(Kind.TIMEOUT)
+        if _LINE.search(text):
+            return failure(Kind.CONNECTION)
+        return failure(Kind.SERVER_ERROR if self._error == "server_error" else Kind.BAD_RESPONSE)
+
+    def _ended_early(self, exit_code: int | None, errors: bytes) -> ProviderError:
+        if self._asked:
+            return failure(Kind.CONNECTION, "the Claude Code CLI ended before its answer did")
+        if b"unknown option" in errors:
+            return unsent(Kind.NOT_FOUND, _UNKNOWN_OPTION)
+        if _LOGIN.search(errors.decode("utf-8", "replace")):
+            return unsent(Kind.AUTH, _NO_LOGIN)
+        # What it did before it ended so, nobody knows.
+        return failure(Kind.BAD_RESPONSE, f"{_SAID_NOTHING} (exit code {exit_code})")
+
+
+def tokens_of(usage: Mapping[str, Any]) -> Tokens | None:
+    """What was counted, from a usage in Anthropic's form: there input that was cached counts by itself."""
+    read, written = (usage.get(f"cache_{kind}_input_tokens") or 0 for kind in ("read", "creation"))
+    parts = [n for n in (usage.get("input_tokens"), read, written) if isinstance(n, int) and n >= 0]
+    if len(parts) < 3:
+        return None
+    return counted(sum(parts), usage.get("output_tokens"), read, written)
+
+
+def _cost_nusd(usd: object) -> int | None:
+    if isinstance(usd, bool) or not isinstance(usd, int | float):
+        return None
+    try:
+        cost = Decimal(repr(usd))
+        return int((cost * NANO).to_integral_value()) if 0 < cost < _DEAREST_USD else None
+    except InvalidOperation:
+        return None
