@@ -16,12 +16,14 @@ from typing import Final, cast
 from ...schemas.calls import Adapter
 from ...schemas.errors import PolicyctlError
 from ...schemas.policy import Model
+from ..keys import CLI_PROVIDER
 
 SCRIPT_VARIABLE: Final = "POLICYCTL_OFFLINE_SCRIPT"
 
 _OPENAI: Final = "openai_sdk"
 _LITELLM: Final = "through_litellm"
 _OFFLINE: Final = "offline"
+_CLI: Final = "claude_cli"
 
 # Module of this package: the package that it needs, the extra that brings it, its class.
 _ADAPTERS: Final[Mapping[str, tuple[str, str, str]]] = {
@@ -45,6 +47,8 @@ def adapter_name(model: Model, installed: Callable[[str], bool]) -> str:
     """
     if model.provider == _OFFLINE:
         return _OFFLINE
+    if model.provider == CLI_PROVIDER:
+        return _CLI
     own_protocol = model.server is None or model.provider in _NO_SERVER_OF_OPENAI
     wanted = _SDK.get(model.provider, _LITELLM) if own_protocol else _OPENAI
     return wanted if installed(_ADAPTERS[wanted][0]) else _LITELLM
@@ -93,6 +97,10 @@ class Adapters:
             from .offline import Offline, load_script
 
             return Offline(load_script(self._script) if self._script is not None else ())
+        if name == _CLI:
+            from .claude_cli import ClaudeCli
+
+            return ClaudeCli(self._environ)
         package, extra, cls = _ADAPTERS[name]
         if not _installed(package):
             command = f"pip install 'policyctl[{extra}]'"

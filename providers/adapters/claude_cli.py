@@ -13,7 +13,6 @@ import json
 import os
 import re
 import shutil
-import sys
 import tempfile
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from contextlib import aclosing, contextmanager
@@ -228,9 +227,9 @@ def _in_memory(text: str) -> Iterator[int | None]:
 
 
 def _nameless_file() -> BinaryIO:
-    if sys.platform == "linux":
-        return os.fdopen(os.memfd_create("policyctl"), "w+b")
-    # on disk, but nobody finds it
+    """A file in memory on Linux; elsewhere one on disk that nobody else finds."""
+    if in_memory := getattr(os, "memfd_create", None):
+        return os.fdopen(in_memory("policyctl"), "w+b")
     return cast(BinaryIO, tempfile.TemporaryFile())
 
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from policyctl.providers.adapters.choose import Adapters
 from policyctl.providers.adapters.claude_cli import ClaudeCli
 from policyctl.schemas.calls import Answer, Call, Message, Piece, Tokens
 from policyctl.schemas.errors import Billed, ProviderError
@@ -28,6 +29,8 @@ KEY = "sk-ant-not-for-others"
 PROMPT = "the prompt is for nobody else"
 MODEL = a_model("claude-code-cli/sonnet")
 WITH_KEY = a_model("claude-code-cli/sonnet", key_names=("TEAM_KEY",))
+OWN_SERVER = a_model("claude-code-cli/sonnet", server="http://127.0.0.1:9")
+OWN_SERVER_AND_KEY = a_model("claude-code-cli/sonnet", server="http://127.0.0.1:9", key_names=("TEAM_KEY",))
 
 
 @pytest.fixture
@@ -136,6 +139,15 @@ def test_many_calls_at_once(folder: Path) -> None:
         return await asyncio.gather(*(adapter.complete(a_call(MODEL, timeout_s=60)) for _ in range(100)))
 
     assert ["hello there"] * 100 == [answer.text for answer in asyncio.run(ask())]
+
+
+def test_the_provider_is_served_by_the_program(folder: Path) -> None:
+    """
+    A model `claude-code-cli/…` is asked through the program, one with a server of its own too.
+    """
+    adapters = Adapters(StandIn(folder).environ)
+
+    assert {ClaudeCli} == {type(adapters.for_model(model)) for model in (MODEL, WITH_KEY, OWN_SERVER)}
 
 
 # --- what the program is given -------------------------------------------------------------------------
@@ -252,10 +264,6 @@ def test_the_environment_is_made_anew(folder: Path) -> None:
         "DISABLE_PROMPT_CACHING": "1",
         "DISABLE_TELEMETRY": "1",
     } == program.given[0]["environ"]
-
-
-OWN_SERVER = a_model("claude-code-cli/sonnet", server="http://127.0.0.1:9")
-OWN_SERVER_AND_KEY = a_model("claude-code-cli/sonnet", server="http://127.0.0.1:9", key_names=("TEAM_KEY",))
 
 
 @pytest.mark.parametrize(
