@@ -2,41 +2,41 @@
 The one object that puts the rooms together: what a program, the command and a loop hold.
 
 `Engine` reads a policy once and decides as often as it is asked.
+
+What only reading and checking a policy needs is imported where that is done: the command decides by a
+policy that it has kept without any of it.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .engine.compile import compile_policy
 from .engine.decide import decide, observe
-from .engine.examples import failing_examples
 from .engine.explain import explain
-from .engine.flips import Flip, flips
 from .engine.situation import Situation
 from .engine.table import DecisionTable
 from .engine.windows import next_change
-from .policy.check import Checked, check_files, check_text, in_order
-from .policy.freshness import outdated
-from .policy.ignores import without_ignored
 from .policy.names import did_you_mean
-from .providers.catalogue import key_names_for, look_up, suggest
-from .providers.snapshots import catalogue_in_force
-from .schemas.catalogue import Catalogue, Price, Prices
+from .schemas.checked import Checked
 from .schemas.decision import Decision, Explanation
 from .schemas.diagnostics import Report
 from .schemas.errors import PolicyError, Problem, RequestError
-from .schemas.ledger import Attempt
 from .schemas.policy import CAPABILITIES, NANO, Budget, CheckedPolicy, Policy
 from .schemas.request import Failure, Request, Spend, State
 from .schemas.text import Source
+
+if TYPE_CHECKING:
+    from .engine.flips import Flip
+    from .schemas.catalogue import Prices
+    from .schemas.ledger import Attempt
 
 PolicyPath = str | Path
 
@@ -47,38 +47,19 @@ MOST_OUTDATED = 100
 """Warnings about dates and prices told in one run."""
 
 
-@dataclass(frozen=True, slots=True)
-class PriceBook:
-    """The price catalogue, as the language asks it."""
-
-    catalogue: Catalogue
-
-    @property
-    def providers(self) -> frozenset[str]:
-        """All first words that a model id may have."""
-        return self.catalogue.providers
-
-    @property
-    def as_of(self) -> str:
-        """The day of the snapshot."""
-        return self.catalogue.as_of
-
-    def find(self, model_id: str) -> Price | None:
-        """What is known of a model."""
-        return look_up(self.catalogue, model_id)
-
-    def near(self, model_id: str) -> tuple[str, ...]:
-        """Ids that the user may have meant."""
-        return suggest(self.catalogue, model_id)
-
-    def key_names(self, model_id: str) -> tuple[str, ...]:
-        """The environment variables of which one must hold the key."""
-        return key_names_for(self.catalogue, model_id)
-
-
 def price_book() -> Prices:
     """The price catalogue that counts here: the shipped one, or a newer one of this machine."""
+    from .providers.catalogue import PriceBook
+    from .providers.snapshots import catalogue_in_force
+
     return PriceBook(catalogue_in_force(os.environ).catalogue)
+
+
+def check(*paths: PolicyPath) -> Checked:
+    """Check a policy of one or several files just so far that it can decide: see `validate` for the rest."""
+    from .policy.check import check_files
+
+    return check_files([Path(p) for p in paths], price_book())
 
 
 def validate(
@@ -93,26 +74,34 @@ def validate(
         texts: what stands in place of what is in files, such as the open buffers of an editor, by the
             paths of the files with their symbolic links followed.
     """
+    from .policy.check import check_files
+
     files = [Path(p) for p in paths]
     return _heard(_used(check_files(files, price_book(), texts), tuple(str(path) for path in files), today))
 
 
 def validate_text(text: str, name: str = "policy", today: date | None = None) -> Checked:
     """Check a policy from its text, as `validate` does."""
+    from .policy.check import check_text
+
     return _heard(_used(check_text(text, price_book(), name), (), today))
 
 
 def _heard(checked: Checked) -> Checked:
     """The same, without the warnings that the policy's comments ask to ignore."""
-    report = without_ignored(checked.report, whole=checked.policy is not None)
-    return Checked(report, checked.policy)
+    from .policy.ignores import without_ignored
+
+    return replace(checked, report=without_ignored(checked.report, whole=checked.policy is not None))
 
 
 def _used(checked: Checked, files: tuple[str, ...], today: date | None) -> Checked:
     """What using a policy that has no errors shows: its examples, proofs, its models in today's market."""
     if checked.policy is None:
         return checked
-    from .engine.analysis.findings import analyse  # deciding doesn't need it
+    from .engine.analysis.findings import analyse
+    from .engine.examples import failing_examples
+    from .policy.check import in_order
+    from .policy.freshness import outdated
 
     table = compile_policy(checked.policy)
     # Bounded: a policy of nothing but failing examples is told by its first ones.
@@ -120,7 +109,7 @@ def _used(checked: Checked, files: tuple[str, ...], today: date | None) -> Check
     stale = islice(outdated(checked.policy.policy, price_book(), today or date.today()), MOST_OUTDATED)
     sources = checked.report.sources
     found = in_order(sources, (*checked.report.diagnostics, *failing, *analyse(table, files), *stale))
-    return Checked(Report(sources, found), checked.policy)
+    return replace(checked, report=Report(sources, found))
 
 
 class Engine:
@@ -146,7 +135,7 @@ class Engine:
         Raises:
             PolicyError: the policy has errors; its `report` lists them with their places.
         """
-        return cls(check_files([Path(p) for p in paths], price_book()))
+        return cls(check(*paths))
 
     @classmethod
     def from_text(cls, text: str, name: str = "policy") -> Engine:
@@ -156,6 +145,8 @@ class Engine:
         Raises:
             PolicyError: the policy has errors; its `report` lists them with their places.
         """
+        from .policy.check import check_text
+
         return cls(check_text(text, price_book(), name))
 
     @property
@@ -184,6 +175,8 @@ class Engine:
         Raises:
             RequestError: the policy has no such model.
         """
+        from .schemas.ledger import Attempt
+
         found = self.policy.models[next(iter(self._keys("model", (model,))))]
         rank = self.table.rank.get(found.key)
         known = {
@@ -246,6 +239,8 @@ class Engine:
 
     def flips(self, request: Request, situation: Situation) -> tuple[Flip, ...]:
         """The smallest changes that would give another chain."""
+        from .engine.flips import flips
+
         return flips(self.table, request, situation)
 
     def situation(

@@ -7,7 +7,6 @@ import platform
 import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 from importlib.metadata import PackageNotFoundError, requires, version
@@ -18,14 +17,15 @@ from zoneinfo import ZoneInfo
 import click
 
 from .. import __version__
-from ..policy.check import Checked
 from ..policy.names import first_and_more, listed
 from ..policy.words import listed_count
 from ..providers.keys import CLI_PROGRAM, CLI_PROVIDER, has_key
 from ..providers.snapshots import catalogue_in_force, is_older
 from ..router import validate
+from ..schemas.checked import Checked
 from ..schemas.errors import PolicyctlError
 from ..schemas.policy import Model
+from ..schemas.records import dataclass
 from . import config
 from .ledgers import shown
 

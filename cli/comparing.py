@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from ..engine.analysis.diff import Difference, Region
 from ..engine.analysis.places import place_words
@@ -12,6 +11,7 @@ from ..policy.words import listed_count, usd
 from ..router import Engine
 from ..schemas.decision import Decision
 from ..schemas.plan import Plan, Planned
+from ..schemas.records import dataclass
 from .output import bad, columns, dim, good, hang, named, paragraph, safe, strong, warned
 
 MOST_SHOWN = 8

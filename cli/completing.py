@@ -75,9 +75,9 @@ def schemas(ctx: click.Context, param: click.Parameter, incomplete: str) -> list
 
 def _engine(ctx: click.Context) -> Engine | None:
     """The engine of the policy that the command line means; None where there is none to be had."""
-    from ..router import Engine
+    from . import cache
 
     try:
-        return Engine.load(*(ctx.params.get("policies") or config.find_policy(Path.cwd())))
+        return cache.engine(tuple(map(str, ctx.params.get("policies") or config.find_policy(Path.cwd()))))
     except (click.UsageError, PolicyctlError, OSError):
         return None

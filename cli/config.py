@@ -9,13 +9,13 @@ import os
 import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
 
 import click
 
 from ..policy.names import did_you_mean
+from ..schemas.records import dataclass
 
 KNOWN = ("policy", "prd", "ledger", "color")
 COLORS = ("auto", "always", "never")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 
 from ..schemas.diagnostics import Diagnostic, Report, Severity
+from ..schemas.records import dataclass
 from ..schemas.text import Source, Span
 from .output import out
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from ..engine.explain import EMPTY
 from ..engine.flips import Flip
@@ -13,6 +12,7 @@ from ..policy.words import number, usd
 from ..router import Engine
 from ..schemas.decision import Decision, Explanation, Outcome, Seen, Step, Verdict
 from ..schemas.policy import LimitKind
+from ..schemas.records import dataclass
 from ..schemas.request import Request
 from ..schemas.story import Story
 from .diagnostics import place

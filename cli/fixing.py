@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
-from ..policy.check import Checked
 from ..policy.files import Unreadable, read_bytes, read_text
-from ..policy.fixes import disjoint, mended
-from ..policy.hygiene import clean
+from ..schemas.checked import Checked
 from ..schemas.diagnostics import Diagnostic, Edit
+from ..schemas.records import dataclass
 from ..schemas.text import Source
 from .problems import Impossible
 from .writing import rewrite
@@ -48,6 +46,8 @@ def mend(check: Callable[[Mapping[str, str]], Checked], read: Callable[[str], st
         check: checks the policy, with texts in place of those of its files, by their names.
         read: gives the text of a file as it is.
     """
+    from ..policy.fixes import disjoint, mended  # knows the grammar, which takes its time
+
     before: dict[str, str] = {}
     after: dict[str, str] = {}
     fixed: list[Diagnostic] = []
@@ -76,6 +76,8 @@ def _by_source(checked: Checked, done: list[Diagnostic]) -> Iterator[tuple[Sourc
 
 def _same(source: Source, text: str) -> str:
     """A text that was read again, if it is still the one that was checked."""
+    from ..policy.hygiene import clean
+
     if clean(Source(source.name, text))[0] != source:
         raise Impossible(f"{source.name} has changed meanwhile; nothing was written")
     return text

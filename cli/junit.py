@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
+
+from ..schemas.records import dataclass
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element

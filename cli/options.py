@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,9 +18,10 @@ from ..policy.names import closest, did_you_mean
 from ..router import Engine
 from ..schemas.errors import PolicyctlError, Problem, RequestError
 from ..schemas.policy import CAPABILITIES, Fact, FactKind, FailureKind
+from ..schemas.records import dataclass
 from ..schemas.request import Failure, Request, Spend, State
 from ..schemas.story import Prd, Story
-from . import completing, config
+from . import cache, completing, config
 from .ledgers import ledger_option, run_option, shown, with_environment, with_ledger
 from .output import set_color
 from .problems import tell_prices
@@ -68,7 +69,19 @@ def color_option(function: F) -> F:
 
 
 def policy_option(function: F) -> F:
-    """`--policy`, once or more often."""
+    """`--policy`, once or more often, and `--no-cache`."""
+
+    def switch(ctx: click.Context, param: click.Parameter, off: bool) -> None:
+        if off:
+            ctx.meta[cache.OFF] = True
+
+    function = click.option(
+        "--no-cache",
+        is_flag=True,
+        callback=switch,
+        expose_value=False,
+        help="Read and check the policy anew, and keep nothing.",
+    )(function)
     return click.option(
         "--policy",
         "policies",
@@ -219,7 +232,7 @@ class Asked:
 def load_engine(policies: tuple[str, ...]) -> Engine:
     """The engine of the policy that is named or found; a price catalogue that is passed over is told."""
     tell_prices()
-    return Engine.load(*(policies or config.find_policy(Path.cwd())))
+    return cache.engine(policies or tuple(map(str, config.find_policy(Path.cwd()))))
 
 
 def ask(ctx: click.Context, options: Mapping[str, Any]) -> Asked:

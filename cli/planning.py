@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from unicodedata import combining, east_asian_width
 
 from ..engine.plan import flat, grouped
@@ -13,6 +12,7 @@ from ..policy.words import level_words, listed_count, number, usd, usd_short
 from ..router import Engine
 from ..schemas.plan import BudgetShare, Plan, PlanGroup, Planned
 from ..schemas.policy import NANO
+from ..schemas.records import dataclass
 from .explaining import until
 from .output import bad, cells, columns, dim, fits, good, named, pad, paragraph, safe, strong, width
 

@@ -41,9 +41,9 @@ def tell_prices() -> None:
     """Say why a price catalogue of the user's own is passed over, where it is."""
     import os
 
-    from ..providers.snapshots import catalogue_in_force
+    from ..providers.snapshots import problem_of_own
 
-    problem = catalogue_in_force(os.environ).problem
+    problem = problem_of_own(os.environ)
     if problem is not None:
         help = "policyctl prices update writes it anew; until then the shipped catalogue counts"
         tell_problem(Problem("prices", problem, help), warning=True)

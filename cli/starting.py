@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date
 
-from ..policy.check import Checked
 from ..policy.written import converted, formatted, read_written
 from ..router import Engine, validate_text
+from ..schemas.checked import Checked
+from ..schemas.records import dataclass
 from ..schemas.request import Request
 from ..schemas.text import Source
 

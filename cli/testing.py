@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import groupby
 from typing import TYPE_CHECKING
 
 from ..engine.expecting import sentences, winner
 from ..policy.words import listed_count
+from ..schemas.records import dataclass
 from ..schemas.suite import Case, Goal, Mismatch, Result
 from ..schemas.text import Source, Span
 from . import junit

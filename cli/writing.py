@@ -9,7 +9,6 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from secrets import token_hex
 
 from .problems import Impossible
 
@@ -77,6 +76,8 @@ def _mode(path: Path) -> int | None:
 @contextmanager
 def _written_beside(path: Path, data: bytes, mode: int) -> Iterator[Path]:
     """A file with the data in the same folder, which is gone afterwards unless it was renamed."""
+    from secrets import token_hex  # slow to import
+
     temporary = path.with_name(f".policyctl-{token_hex(8)}")
     handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
     try:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from ..policy.words import number
 from ..schemas.policy import CAPABILITIES, During, Fact, Limit, Promise, Rule
+from ..schemas.records import dataclass
 from ..schemas.request import Request, Spend, State
 from .compile import alternatives
 from .facts import said

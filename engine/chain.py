@@ -8,12 +8,13 @@ This is docs/decision.md from "Level" on, in its order. It runs once for each ce
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime
 
 from ..policy.words import level_words, limit_words, number
 from ..schemas.decision import Layer, Outcome, Verdict
 from ..schemas.policy import Action, Escalation, Limit, LimitKind, Mates, Model, Rule
+from ..schemas.records import dataclass
 from .facts import Facts
 from .situation import Situation, Standing, spend_of, until
 from .table import DecisionTable

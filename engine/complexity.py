@@ -10,10 +10,10 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 
 from ..schemas.errors import Problem
+from ..schemas.records import dataclass
 from ..schemas.story import Complexity
 
 LOWEST, HIGHEST = 0, 10

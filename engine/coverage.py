@@ -8,11 +8,12 @@ docs/testing.md says for each kind of statement what counts.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from ..policy.words import condition_words, escalation_words, level_words, limit_words
 from ..schemas.decision import Decision, Outcome
 from ..schemas.policy import Action, Limit, Mates, Policy, Rule
+from ..schemas.records import dataclass
 from ..schemas.suite import Case, Goal
 from .chain import route
 from .changed import less, with_budget, with_domain, with_fallback

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from ..policy.names import did_you_mean
 from ..schemas.errors import Problem, RequestError
 from ..schemas.policy import Fact, FactKind, Policy
+from ..schemas.records import dataclass
 from ..schemas.request import Request
 from .conditions import FactValue
 from .table import DecisionTable

@@ -6,7 +6,7 @@ health the smallest change that alone gives another chain.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import ROUND_CEILING, Decimal
 from itertools import combinations, count, islice, pairwise
 from math import inf
@@ -29,6 +29,7 @@ from ..schemas.policy import (
     StartsWith,
     ValueIs,
 )
+from ..schemas.records import dataclass
 from ..schemas.request import Failure, Request, State
 from .compile import alternatives
 from .decide import decide, observe

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from itertools import product
@@ -29,6 +29,7 @@ from ..schemas.policy import (
     Tier,
     ValueIs,
 )
+from ..schemas.records import dataclass
 from ..schemas.request import Failure, Request, Spend, State
 from .cases import Case, noon
 from .coverage import Key, goals_of, seen

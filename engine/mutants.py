@@ -8,7 +8,7 @@ statement. What can be seen to decide as before isn't made: that no test notices
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import product
 
 from ..policy.words import (
@@ -38,6 +38,7 @@ from ..schemas.policy import (
     ValueIs,
     When,
 )
+from ..schemas.records import dataclass
 from ..schemas.suite import Case
 from ..schemas.text import Span
 from .analysis.diagram import TooLarge

@@ -11,11 +11,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from heapq import heapify, heappop, heappush
 
 from ..policy.names import did_you_mean
 from ..schemas.errors import Problem
+from ..schemas.records import dataclass
 from ..schemas.story import Prd, Story
 from .complexity import shown
 

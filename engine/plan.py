@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import partial
 
 from ..policy.words import listed_count
@@ -18,6 +18,7 @@ from ..schemas.decision import Decision
 from ..schemas.errors import Problem, RequestError
 from ..schemas.plan import Plan, PlanGroup, Planned
 from ..schemas.policy import Model
+from ..schemas.records import dataclass
 from ..schemas.request import Request
 from ..schemas.story import Prd, Story
 from .chain import expected_cost, expected_cost_nusd, route

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 from typing import Any
 
 from ..schemas.policy import Action, Budget, BudgetIn, During, Level, Model
+from ..schemas.records import dataclass
 from ..schemas.request import Spend, State
 from .compile import row_conditions
 from .conditions import budget_holds

@@ -13,11 +13,12 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from ..policy.names import did_you_mean
 from ..schemas.errors import Problem, StoryError
 from ..schemas.policy import CAPABILITIES, Policy
+from ..schemas.records import dataclass
 from ..schemas.request import Request
 from ..schemas.story import Prd, Story
 from .complexity import (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import field, fields, replace
 from datetime import datetime
 from itertools import islice, product
 from math import prod
@@ -19,6 +19,7 @@ from ..policy.yaml import Node, Scalar, Sequence
 from ..schemas.diagnostics import Diagnostic
 from ..schemas.errors import Problem, RequestError, StoryError
 from ..schemas.policy import CAPABILITIES, Fact, FactKind, FailureKind
+from ..schemas.records import dataclass
 from ..schemas.request import Failure, Request, Spend, State
 from ..schemas.story import Prd, Story
 from ..schemas.suite import Case, Expected

@@ -11,10 +11,11 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from zoneinfo import ZoneInfo
 
 from ..schemas.policy import Limit, Policy, Rule
+from ..schemas.records import dataclass
 from .conditions import FactCondition, FactValue, fact_holds
 
 

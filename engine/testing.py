@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 
 from ..schemas.decision import Explanation
 from ..schemas.errors import RequestError
+from ..schemas.records import dataclass
 from ..schemas.request import State
 from ..schemas.suite import Case, Result
 from .decide import decide, observe

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import TypeVar
 from zoneinfo import ZoneInfo, available_timezones
@@ -36,6 +35,7 @@ from ..schemas.policy import (
     WeekSpan,
     Window,
 )
+from ..schemas.records import dataclass
 from ..schemas.text import Span
 from . import document as doc
 from .checks.p104_too_large import too_many_windows

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
 from ..schemas.catalogue import Prices
+from ..schemas.checked import Checked
 from ..schemas.diagnostics import Diagnostic, Report, Severity
 from ..schemas.policy import CheckedPolicy, Policy
 from ..schemas.text import Source, Span
@@ -38,14 +38,6 @@ MAX_DIAGNOSTICS = 200
 """Findings told in one run."""
 
 
-@dataclass(frozen=True, slots=True)
-class Checked:
-    """The report, and the policy if it has no error."""
-
-    report: Report
-    policy: CheckedPolicy | None
-
-
 def check_files(paths: list[Path], prices: Prices, texts: Mapping[Path, str] | None = None) -> Checked:
     """Load, build and check a policy of one file, or of several that are merged in order; `load` says how."""
     return check(load(paths, prices, texts=texts), prices)
@@ -66,8 +58,8 @@ def check(loaded: Loaded, prices: Prices) -> Checked:
     own = [source for source in sources if source.name not in loaded.legacy]
     report = Report(sources, tuple(settled(in_order(sources, found), own)))
     if built.policy is None or report.has_errors:
-        return Checked(report, None)
-    return Checked(report, CheckedPolicy(built.policy))
+        return Checked(report, None, loaded.files)
+    return Checked(report, CheckedPolicy(built.policy), loaded.files)
 
 
 def _check_whole(loaded: Loaded, policy: Policy, wrong: list[Span]) -> Iterator[Diagnostic]:

@@ -6,10 +6,10 @@ Both surfaces give this Document, so everything behind it knows of neither.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 
+from ..schemas.records import dataclass
 from ..schemas.text import Source, Span
 
 STARTERS = frozenset(

@@ -10,9 +10,10 @@ from __future__ import annotations
 import json
 import os
 import stat
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
+
+from ..schemas.records import dataclass
 
 MAX_FILE_BYTES = 256 * 1024
 POLICY_ENDINGS = (".policy", ".yaml", ".yml")

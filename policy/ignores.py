@@ -11,10 +11,11 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from collections.abc import Mapping as TextMapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import accumulate, islice
 
 from ..schemas.diagnostics import Diagnostic, Report, Severity
+from ..schemas.records import dataclass
 from ..schemas.text import Source, Span
 from .check import in_order
 from .checks.p602_ignore import malformed, unused

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from bisect import bisect
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import islice
 from typing import TypeVar
 
+from ..schemas.records import dataclass
 from .remarks import Comment
 
 WIDTH = 100

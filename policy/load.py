@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from ..schemas.catalogue import Prices
+from ..schemas.checked import PolicyFile
 from ..schemas.diagnostics import Diagnostic
+from ..schemas.records import dataclass
 from ..schemas.text import Source, Span
 from . import document as doc
 from .checks.p104_too_large import all_too_large, file_too_large, too_deep, too_many_files
@@ -33,6 +35,7 @@ class Loaded:
     The document of all files, what was wrong with their text, and the names (kind, name) that
     broken statements would have declared. `incomplete` says that a file couldn't be read, so that
     any name may have been declared in it. `legacy` are the names of files of the older YAML form.
+    `files` are those that were read.
     """
 
     document: doc.Document
@@ -40,6 +43,7 @@ class Loaded:
     broken: frozenset[tuple[str, str]]
     incomplete: bool
     legacy: frozenset[str] = frozenset()
+    files: tuple[PolicyFile, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +54,12 @@ class Older:
     price_unit: str | None = None
 
 
+AS_THEY_ARE = Older()
+"""Files tell by their keys whether they are older, and by the catalogue in which unit their prices are."""
+
+
 def load(
-    paths: Sequence[Path], prices: Prices, older: Older = Older(), texts: Mapping[Path, str] | None = None
+    paths: Sequence[Path], prices: Prices, older: Older = AS_THEY_ARE, texts: Mapping[Path, str] | None = None
 ) -> Loaded:
     """
     Read one policy from one file, or from several that are merged in the order given.
@@ -65,7 +73,7 @@ def load(
     return loader.result()
 
 
-def load_text(text: str, prices: Prices, name: str = "policy", older: Older = Older()) -> Loaded:
+def load_text(text: str, prices: Prices, name: str = "policy", older: Older = AS_THEY_ARE) -> Loaded:
     """Read a policy from text alone; an include in it is an error."""
     loader = _Loader(prices, older)
     loader.text(Source(name, text), None)
@@ -87,11 +95,13 @@ class _Loader:
     size: int = 0
     incomplete: bool = False
     legacy: set[str] = field(default_factory=set)
+    files: list[PolicyFile] = field(default_factory=list)
 
     def result(self) -> Loaded:
         document = doc.Document(tuple(self.sources), tuple(self.statements))
         found = tuple(self.diagnostics)
-        return Loaded(document, found, frozenset(self.broken), self.incomplete, frozenset(self.legacy))
+        broken, legacy = frozenset(self.broken), frozenset(self.legacy)
+        return Loaded(document, found, broken, self.incomplete, legacy, tuple(self.files))
 
     def missing(self, diagnostic: Diagnostic) -> None:
         """Report a file that isn't part of the document."""
@@ -115,6 +125,7 @@ class _Loader:
         if self.size > MAX_ALL_BYTES:
             self.missing(all_too_large(str(path), MAX_ALL_BYTES))
             return
+        self.files.append(PolicyFile(str(path), str(real), str(real_path(path.parent)), text))
         self.open_files.append(path)
         self.text(Source(str(path), text), path)
         self.open_files.pop()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Container, Iterable, Sequence
-from difflib import get_close_matches
 
 from ..schemas.diagnostics import Edit
 from ..schemas.text import Span
@@ -44,6 +43,8 @@ def closest(name: str, candidates: Iterable[str], *, cutoff: float = 0.6) -> str
 
     `cutoff` is the likeness, from 0 to 1, below which a suggestion would mislead.
     """
+    from difflib import get_close_matches  # only for people who mistyped
+
     known = sorted(set(candidates))
     if not 0 < len(name) <= 80 or len(name) * sum(map(len, known)) > _MOST_COMPARED:
         return None

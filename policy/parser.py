@@ -13,7 +13,7 @@ import io
 import re
 from collections.abc import Iterable, Iterator
 from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
@@ -25,6 +25,7 @@ from lark.exceptions import UnexpectedToken
 from lark.lexer import BasicLexer, LexerThread
 
 from ..schemas.diagnostics import Diagnostic, Edit
+from ..schemas.records import dataclass
 from ..schemas.text import Source, Span
 from . import document as doc
 from .amounts import read_amount

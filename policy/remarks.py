@@ -8,8 +8,9 @@ deeper than the next statement belongs to the one before, as a clause would.
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from ..schemas.records import dataclass
 from . import document as doc
 
 

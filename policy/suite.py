@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from ..schemas.diagnostics import Diagnostic
+from ..schemas.records import dataclass
 from ..schemas.text import Source, Span
 from .checks import p901_test_shape
 from .checks.p201_duplicate_name import duplicate

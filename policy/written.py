@@ -10,11 +10,12 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
 from ..schemas.diagnostics import Diagnostic
+from ..schemas.records import dataclass
 from ..schemas.text import Source
 from . import document as doc
 from .checks.p104_too_large import file_too_large

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from ..schemas.diagnostics import Diagnostic
+from ..schemas.records import dataclass
 from ..schemas.text import Source, Span
 from .checks.p109_yaml import bad_yaml, not_in_yaml
 from .checks.p201_duplicate_name import duplicate

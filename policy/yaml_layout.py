@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import islice
 from textwrap import wrap
 
+from ..schemas.records import dataclass
 from .layout import WIDTH, Word, annotated
 from .remarks import Comment
 

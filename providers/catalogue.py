@@ -19,6 +19,7 @@ from typing import Any, Final
 
 from ..schemas.catalogue import Catalogue, Price
 from ..schemas.policy import CAPABILITIES
+from ..schemas.records import dataclass
 
 SHIPPED: Final = Path(__file__).with_name("prices.json")
 _FORMAT: Final = 1
@@ -332,6 +333,35 @@ def _provider_behind_litellm(catalogue: Catalogue, litellm_id: str) -> str:
     if slash:
         return provider
     return next((known for start, known in _WELL_KNOWN_STARTS if litellm_id.startswith(start)), "")
+
+
+@dataclass(frozen=True, slots=True)
+class PriceBook:
+    """The price catalogue, as the language asks it."""
+
+    catalogue: Catalogue
+
+    @property
+    def providers(self) -> frozenset[str]:
+        """All first words that a model id may have."""
+        return self.catalogue.providers
+
+    @property
+    def as_of(self) -> str:
+        """The day of the snapshot."""
+        return self.catalogue.as_of
+
+    def find(self, model_id: str) -> Price | None:
+        """What is known of a model."""
+        return look_up(self.catalogue, model_id)
+
+    def near(self, model_id: str) -> tuple[str, ...]:
+        """Ids that the user may have meant."""
+        return suggest(self.catalogue, model_id)
+
+    def key_names(self, model_id: str) -> tuple[str, ...]:
+        """The environment variables of which one must hold the key."""
+        return key_names_for(self.catalogue, model_id)
 
 
 # -- guessing --------------------------------------------------------------------------------------

@@ -11,16 +11,15 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
-from importlib.metadata import PackageNotFoundError, version
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
+from zlib import crc32
 
 from ..policy.files import Unreadable, read_bytes
 from ..schemas.catalogue import Catalogue, Price
+from ..schemas.records import dataclass
 from .catalogue import SHIPPED, load_catalogue, read_catalogue, snapshot
 
 VARIABLE: Final = "POLICYCTL_PRICES"
@@ -53,6 +52,23 @@ def catalogue_in_force(environ: Mapping[str, str]) -> InForce:
     if place is None:
         return InForce(load_catalogue(), SHIPPED, None)
     return _in_force(place, bool(environ.get(VARIABLE)), _stamp(place))
+
+
+def problem_of_own(environ: Mapping[str, str]) -> str | None:
+    """Why a catalogue of one's own doesn't count, where there is one; nothing is read where there is none."""
+    place = own_place(environ)
+    if place is None or not (environ.get(VARIABLE) or _stamp(place)):
+        return None
+    return catalogue_in_force(environ).problem
+
+
+def mark_of_own(environ: Mapping[str, str]) -> str:
+    """What changes with the catalogue of one's own, or with its place; empty where there is none."""
+    place = own_place(environ)
+    if place is None or not (environ.get(VARIABLE) or _stamp(place)):
+        return ""
+    data = read_bytes(place, _MAX_BYTES)
+    return f"{place} {'unreadable' if isinstance(data, Unreadable) else f'{len(data)} {crc32(data)}'}"
 
 
 def own_place(environ: Mapping[str, str]) -> Path | None:
@@ -127,6 +143,9 @@ class PriceMap:
 
 def installed_map() -> PriceMap | None:
     """The map of the LiteLLM that is installed here; LiteLLM itself isn't imported."""
+    from importlib.metadata import PackageNotFoundError, version  # slow, and few ask
+    from importlib.util import find_spec
+
     spec = find_spec("litellm")
     for folder in spec.submodule_search_locations or () if spec is not None else ():
         path = Path(folder) / _MAP_IN_LITELLM

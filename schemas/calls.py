@@ -10,10 +10,11 @@ these values either, so no log and no traceback can show it by accident.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Protocol
 
 from .policy import Model
+from .records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,11 @@ All money is in nano-USD, all tokens are whole numbers, all moments are UTC.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
+from .records import dataclass
 from .request import Spend
 
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from .decision import Decision
 from .errors import Problem
 from .policy import Budget, Level
+from .records import dataclass
 from .story import Story
 
 

@@ -9,10 +9,10 @@ keeps the span it came from.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 
+from .records import dataclass
 from .text import Span
 
 NANO = 10**9

@@ -7,7 +7,6 @@ Moments are seconds since the run began; money is in nano-USD.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias
 
@@ -15,6 +14,7 @@ from .calls import Answer, Tokens
 from .decision import Decision
 from .ledger import Denied
 from .policy import FailureKind
+from .records import dataclass
 
 
 class Ending(StrEnum):

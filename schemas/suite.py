@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from .decision import Explanation
+from .records import dataclass
 from .request import Request, State
 from .text import Span
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import tempfile
 from collections.abc import Iterator
 from importlib.metadata import distribution
 from pathlib import Path
@@ -27,6 +28,8 @@ SWITCHES = {
 }
 os.environ["XDG_DATA_HOME"] = NOWHERE  # no price catalogue of the person's own, not even while modules load
 os.environ.pop("POLICYCTL_PRICES", None)
+CACHES = tempfile.TemporaryDirectory(prefix="policyctl-tests-")
+os.environ["XDG_CACHE_HOME"] = CACHES.name
 
 OF_THE_TESTS = {"POLICYCTL_PAIRS", "POLICYCTL_SEED", "POLICYCTL_SOAK"}
 """Property and soak tests read these, policyctl does not."""

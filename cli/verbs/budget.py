@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from ...policy.words import level_words, usd, usd_short
 from ...router import Engine
 from ...schemas.ledger import WindowSpend
 from ...schemas.policy import NANO, Action, Budget, Level
+from ...schemas.records import dataclass
 from .. import completing, config
 from ..ledgers import (
     ledger_here,

@@ -5,17 +5,17 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import click
 
 from ...policy.names import first_and_more
 from ...providers.snapshots import VARIABLE, catalogue_in_force
-from ...router import Engine
 from ...schemas.errors import PolicyctlError
 from ...schemas.policy import Policy
-from .. import completing, config
+from ...schemas.records import dataclass
+from .. import cache, completing, config
 from ..config import Setting
 from ..formats import FORMATS
 from ..ledgers import ledger_option, shown
@@ -129,7 +129,7 @@ class Variable:
 def _policy(shown: Shown) -> Policy | None:
     """The policy that these settings mean; one that can't be read reads no variables."""
     try:
-        return None if shown.setting is None else Engine.load(*shown.setting.values).policy
+        return None if shown.setting is None else cache.engine(shown.setting.values).policy
     except PolicyctlError:
         return None
 

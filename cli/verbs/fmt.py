@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -13,6 +12,7 @@ from ...policy.files import read_bytes
 from ...policy.words import listed_count
 from ...policy.written import Written, formatted, includes_of, read_file, read_written
 from ...schemas.diagnostics import Diagnostic, Report
+from ...schemas.records import dataclass
 from ...schemas.text import Source
 from .. import completing, config
 from ..diagnostics import Findings

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import date
 
 import click
@@ -16,6 +15,7 @@ from ...providers.snapshots import InForce, catalogue_in_force
 from ...schemas.catalogue import Catalogue, Price
 from ...schemas.errors import PolicyctlError, Problem, RequestError
 from ...schemas.policy import CAPABILITIES, NANO, Model, Policy
+from ...schemas.records import dataclass
 from .. import completing
 from ..options import color_option, load_engine, policy_option
 from ..output import bad, columns, dim, named, out, paragraph, safe, strong, warned

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import click
 
-from ...policy.check import Checked
 from ...policy.files import real_path
 from ...policy.words import listed_count
 from ...router import validate, validate_text
+from ...schemas.checked import Checked
 from ...schemas.diagnostics import Report, Severity
 from ...schemas.policy import Policy
-from .. import completing, config
+from .. import cache, completing, config
 from ..diagnostics import Findings
 from ..exits import Exit
 from ..fixing import BOM, Mended, mend, text_of, write
@@ -125,6 +125,8 @@ class _Input:
         if self.piped:
             text = texts.get(STDIN, self._data.decode("utf-8-sig", "replace"))
             return validate_text(text, STDIN, self._today)
+        if not texts:
+            return cache.validated(self._asked, self._today)
         by_path = {Path(name).resolve(): text for name, text in texts.items()}
         return validate(self._asked, self._today, by_path)
 

@@ -9,7 +9,7 @@ policy or for several together; then a cell means the same to all of them.
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
 from heapq import merge
@@ -35,6 +35,7 @@ from ...schemas.policy import (
     ValueIs,
     Window,
 )
+from ...schemas.records import dataclass
 from ...schemas.request import Request, Spend, State
 from ..cases import Case, noon
 from ..compile import alternatives

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from math import prod
 from typing import Any
 
 from ...schemas.decision import Decision
 from ...schemas.policy import FactKind, Policy
+from ...schemas.records import dataclass
 from ..cases import Case
 from ..decide import decide, observe
 from ..table import DecisionTable

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from ...schemas.decision import Outcome
 from ...schemas.policy import Action, Level, Limit, LimitKind, ValueIs
+from ...schemas.records import dataclass
 from ..cases import Case
 from ..chain import route
 from ..decide import alive_rows, matching

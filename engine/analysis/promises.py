@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from ...policy.words import listed_count, usd_short
 from ...schemas.decision import Outcome
 from ...schemas.policy import Action, Promise
+from ...schemas.records import dataclass
 from ..cases import Case
 from ..chain import expected_cost_nusd
 from .cells import budget_subject

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from ...schemas.policy import Rule
+from ...schemas.records import dataclass
 from ..cases import Case
 from .cells import Box
 from .diagram import Node, Path, union

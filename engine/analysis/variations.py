@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from ...schemas.policy import Escalation, Policy
+from ...schemas.records import dataclass
 from ...schemas.request import Failure
 from ..cases import Case
 from ..chain import Ceiling, Routing, ceiling_of, expected_cost

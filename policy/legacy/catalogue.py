@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
 
+from ...schemas.records import dataclass
 from ...schemas.text import Source
 from .. import document as doc
 from ..document import Amount

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
+from ...schemas.records import dataclass
 from ...schemas.text import Span
 from ..checks.p120_legacy_key import left_out
 from ..checks.p123_legacy_value import misfit, missing

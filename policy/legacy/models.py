@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal
 
 from ...schemas.catalogue import Prices
 from ...schemas.policy import NANO
+from ...schemas.records import dataclass
 from ...schemas.text import Span
 from .. import document as doc
 from ..checks.p123_legacy_value import missing

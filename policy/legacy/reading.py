@@ -8,10 +8,11 @@ of the form they came from.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import PurePath
 
 from ...schemas.catalogue import Prices
+from ...schemas.records import dataclass
 from ...schemas.text import Source, Span
 from .. import document as doc
 from ..checks.p123_legacy_value import misfit, not_legacy, not_understood, unknown_word

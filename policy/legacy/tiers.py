@@ -8,10 +8,11 @@ belongs to the lower tier.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal
 from itertools import pairwise
 
+from ...schemas.records import dataclass
 from ...schemas.text import Span
 from .. import document as doc
 from ..checks.p123_legacy_value import missing, unknown_word

@@ -7,9 +7,9 @@ numbers are known decide.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from decimal import Decimal
 
+from ...schemas.records import dataclass
 from ...schemas.text import Span
 from ..checks.p121_price_unit import contradictory, undecided
 from .fields import Notes

@@ -17,8 +17,8 @@ import pytest
 
 from policyctl.cli import config
 from policyctl.cli.main import VERBS
-from policyctl.policy.check import Checked
 from policyctl.router import validate
+from policyctl.schemas.checked import Checked
 from policyctl.schemas.diagnostics import Diagnostic, Report, Severity
 
 from .command import ENTRY, MONDAY_10, Ran, call, chain_of, copy_of_loop, spawn, without_columns
@@ -292,7 +292,7 @@ def test_fail_on_says_what_counts(here: Path, fail_on: str, code: int) -> None:
     checked = validate([file])
     warning = Diagnostic("P999", Severity.WARNING, "this is odd", None)
     found = Checked(Report(checked.report.sources, (warning,)), checked.policy)
-    with patch("policyctl.cli.verbs.validate.validate", return_value=found):
+    with patch("policyctl.cli.cache.validate", return_value=found):
         ran = call("validate", "a.policy", "--fail-on", fail_on, at=here)
 
     assert code == ran.code

@@ -7,10 +7,11 @@ import re
 from pathlib import Path
 
 from policyctl.policy import written
-from policyctl.policy.check import Checked, check
+from policyctl.policy.check import check
 from policyctl.policy.legacy.converting import as_written
 from policyctl.policy.load import Older, load_text
 from policyctl.router import price_book
+from policyctl.schemas.checked import Checked
 from policyctl.schemas.diagnostics import Diagnostic, Severity
 from policyctl.schemas.policy import NANO, Model, Policy
 

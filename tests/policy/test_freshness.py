@@ -12,8 +12,8 @@ import pytest
 
 from policyctl.policy.check import check_text
 from policyctl.policy.freshness import outdated
-from policyctl.providers.catalogue import read_catalogue, snapshot
-from policyctl.router import PriceBook, price_book, validate, validate_text
+from policyctl.providers.catalogue import PriceBook, read_catalogue, snapshot
+from policyctl.router import price_book, validate, validate_text
 from policyctl.schemas.diagnostics import Diagnostic, Severity
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "claude-loop"

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from policyctl.policy.check import Checked
 from policyctl.policy.ignores import without_ignored
 from policyctl.policy.parser import _lex
 from policyctl.router import Engine, validate, validate_text
+from policyctl.schemas.checked import Checked
 from policyctl.schemas.diagnostics import Diagnostic, Report, Severity
 from policyctl.schemas.text import Source, Span
 

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from policyctl.cli.diagnostics import place
-from policyctl.policy.check import Checked, check_text
+from policyctl.policy.check import check_text
 from policyctl.policy.load import load_text
 from policyctl.policy.parser import STARTERS
 from policyctl.router import price_book
+from policyctl.schemas.checked import Checked
 
 CASES = sorted((Path(__file__).resolve().parents[1] / "cases" / "errors").glob("*.policy"))
 EXPECTED = re.compile(r"(\^ )?error\[(P\d{3})\]: (.*?)\s*(?=# error\[|$)")

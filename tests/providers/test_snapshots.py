@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from policyctl.providers import snapshots
 from policyctl.providers.catalogue import SHIPPED, load_catalogue, read_catalogue, snapshot
 from policyctl.providers.snapshots import (
     Changes,
@@ -251,7 +250,7 @@ def test_there_may_be_no_litellm(monkeypatch: pytest.MonkeyPatch) -> None:
     """
     Where LiteLLM isn't installed there is no map.
     """
-    monkeypatch.setattr(snapshots, "find_spec", lambda name: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
 
     assert installed_map() is None
 
