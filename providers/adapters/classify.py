@@ -13,7 +13,7 @@ import re
 import socket
 import ssl
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from email.utils import parsedate_to_datetime
 from typing import Final
@@ -120,7 +120,10 @@ _PHRASES: Final[tuple[tuple[re.Pattern[str], Kind], ...]] = tuple(
             Kind.CONTEXT_WINDOW,
         ),
         (r"credit balance|insufficient balance", Kind.QUOTA),
-        (r"content (management )?policy|content[ _]filter|safety (system|policy)", Kind.CONTENT_FILTER),
+        (
+            r"content (management )?policy|content[ _]filter|safety (system|policy)|content exists risk",
+            Kind.CONTENT_FILTER,
+        ),
         (r"api key not valid", Kind.AUTH),
     )
 )
@@ -346,17 +349,21 @@ def failure_of(error: BaseException) -> ProviderError:
     The first error along its causes that an HTTP library raised decides: an answer with a status, or a
     line that gave none. What nobody knows is an answer that can't be read, and may be billed.
     """
-    if isinstance(error, ProviderError):
-        return error
-    line = list(causes(error))
+    return failure_along(list(causes(error))) or failure(Kind.BAD_RESPONSE, billed=Billed.UNKNOWN)
+
+
+def failure_along(line: Sequence[BaseException]) -> ProviderError | None:
+    """What the first that is known of some exceptions means, or None where none is."""
     for each in line:
+        if isinstance(each, ProviderError):
+            return each
         if (said := answered(each)) is not None:
             return failure_said(said)
         if is_late(each):
             return failure(Kind.TIMEOUT, billed=Billed.NO if never_sent(line) else Billed.UNKNOWN)
         if is_line(each):
             return broken_line(line)
-    return failure(Kind.BAD_RESPONSE, billed=Billed.UNKNOWN)
+    return None
 
 
 def causes(error: BaseException) -> Iterator[BaseException]:
@@ -374,7 +381,8 @@ def causes(error: BaseException) -> Iterator[BaseException]:
 
 def answered(error: BaseException) -> Said | None:
     """What an HTTP library's exception says of an answer that came, or None where it tells of none."""
-    if not _of_http_library(error):
+    # aiohttp's errors with a status are of lines that it couldn't read: the status is its own.
+    if not _of_http_library(error) or type(error).__module__.startswith("aiohttp"):
         return None
     response = getattr(error, "response", None)
     places = (error, "status_code"), (error, "code"), (error, "status"), (response, "status_code")

@@ -14,7 +14,7 @@ from typing import Any, Final
 from ...schemas.calls import Answer, Call, Message, Tokens, ToolCall
 from ...schemas.policy import FailureKind as Kind
 from .checks import MOST_CHARACTERS, counted, finished, json_value
-from .classify import failure, unusable
+from .classify import failure, failure_said, read_error, unusable
 
 FORCED_TOOL: Final = "give_answer"
 _ONLY_JSON: Final = "Answer with one JSON value and with nothing else."
@@ -136,6 +136,8 @@ def answer_of(call: Call, response: object) -> Answer:
     """
     tokens = tokens_of(of(response, "usage"))
     choices = _list(of(response, "choices"))
+    if not choices and (said := of(response, "error")):
+        raise failure_said(read_error(None, said))
     if not choices:
         raise unusable("the answer is empty", tokens)
     message = of(choices[0], "message")
@@ -205,7 +207,7 @@ class Gathering:
         self._texts: list[str] = []
         self._tools: dict[int, _ToolParts] = {}
         self._refused = False
-        self._size = 0
+        self.size = 0
         self._finish: str | None = None
         self._model: str | None = None
         self.tokens: Tokens | None = None
@@ -246,9 +248,13 @@ class Gathering:
             self._grow(len(arguments))
 
     def _grow(self, characters: int) -> None:
-        self._size += characters
-        if self._size > MOST_CHARACTERS:
+        self.size += characters
+        if self.size > MOST_CHARACTERS:
             raise failure(Kind.BAD_RESPONSE, "the answer is larger than any can be")
+
+    def unfinished(self) -> None:
+        """Take it that nobody said why the answer ended, nor all that was counted, whatever a chunk says."""
+        self._finish = self.tokens = None
 
     def answer(self) -> Answer:
         """

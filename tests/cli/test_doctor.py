@@ -213,7 +213,7 @@ def without(folder: Path, *names: str) -> tuple[dict[str, str], str]:
     return {"PYTHONPATH": str(folder)}, only_there + ENTRY
 
 
-@pytest.mark.parametrize("lacking", [("litellm", "stamina"), ("stamina",)])
+@pytest.mark.parametrize("lacking", [("litellm", "openai"), ("openai",)])
 def test_packages_that_the_policy_needs(here: Path, lacking: tuple[str, ...]) -> None:
     """
     A policy with models of providers needs policyctl[run]; what is lacking is named, and the command said.
@@ -232,7 +232,7 @@ def test_packages_that_are_too_old(here: Path) -> None:
     """
     A release below the range, such as the stolen ones of LiteLLM, counts as missing.
     """
-    found = packages(with_policy(here, KEYS), litellm="1.82.8", stamina="26.1.0")
+    found = packages(with_policy(here, KEYS), litellm="1.82.8", openai="3.53.0")
 
     assert ("missing", "to call the models: litellm from 1.100 on (here is 1.82.8)") == found[0][:2]
 
@@ -241,7 +241,7 @@ def test_packages_that_are_there(here: Path) -> None:
     """
     Where all is installed, one line says what is, and what isn't needed.
     """
-    ((state, detail, help),) = packages(with_policy(here, KEYS), litellm="1.110.0", stamina="26.1.0")
+    ((state, detail, help),) = packages(with_policy(here, KEYS), litellm="1.110.0", openai="3.53.0")
 
     assert ("ok", True) == (state, help is None or "pip install 'policyctl[" in help)
     assert re.match(r"extras that are installed: run\b", detail)

@@ -1,0 +1,134 @@
+"""
+OpenAI, DeepSeek and every server that speaks OpenAI's protocol, by OpenAI's official SDK.
+
+The address is always said, so that no variable of the environment can lead a key elsewhere, and no
+redirect is followed, for the same reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from typing import Any, Final
+
+import openai
+
+from ...schemas.calls import Answer, Call, Piece
+from ...schemas.policy import FailureKind as Kind
+from ...schemas.policy import Model
+from .bounds import bounded, bounded_pieces
+from .checks import MOST_CHARACTERS, check_call, checked
+from .choose import key_of
+from .classify import NO_KEY, failure, unsent
+from .quiet import silence
+from .wire import Gathering, answer_of, read_json, request_of, settings_of
+
+SERVERS: Final[Mapping[str, str]] = {
+    "openai": "https://api.openai.com/v1",
+    "deepseek": "https://api.deepseek.com",
+}
+NEEDS_NO_KEY: Final = "none"
+"""What is sent as a key where none is needed: the SDK would take one from the environment."""
+
+_CONNECTIONS: Final = 1_000
+
+
+class OpenAiSdk:
+    """
+    Speaks OpenAI's protocol, on one event loop; a client for each key and address.
+
+    Args:
+        environ: where keys are.
+    """
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+        self._clients: dict[tuple[str, str], openai.AsyncOpenAI] = {}
+        silence("openai", "httpx2", "httpcore2")
+
+    async def complete(self, call: Call) -> Answer:
+        """Ask once; see Adapter."""
+        check_call(call)
+        return await bounded(call, self._complete(call, self._client(call.model)))
+
+    async def stream(self, call: Call) -> AsyncGenerator[Piece, None]:
+        """Ask once, and hand over the answer as it comes; see Adapter."""
+        check_call(call)
+        pieces = bounded_pieces(call, self._stream(call, self._client(call.model)))
+        try:
+            async for piece in pieces:
+                yield piece
+        finally:
+            await pieces.aclose()
+
+    async def close(self) -> None:
+        """Close all connections."""
+        clients, self._clients = self._clients, {}
+        for client in clients.values():
+            await client.close()
+
+    async def _complete(self, call: Call, client: openai.AsyncOpenAI) -> Answer:
+        create = client.chat.completions.with_raw_response.create
+        response = await create(**_request(call), timeout=call.timeout_s)
+        return checked(call, answer_of(call, read_json(response.http_response.content)))
+
+    async def _stream(self, call: Call, client: openai.AsyncOpenAI) -> AsyncGenerator[Piece, None]:
+        gathering = Gathering(call)
+        stream = await client.chat.completions.create(
+            **_request(call), stream=True, stream_options={"include_usage": True}, timeout=call.timeout_s
+        )
+        async with stream:
+            async for chunk in stream:
+                if text := gathering.add(chunk):
+                    yield Piece(text)
+        yield Piece(answer=checked(call, gathering.answer()))
+
+    def _client(self, model: Model) -> openai.AsyncOpenAI:
+        server = model.server or SERVERS[model.provider]
+        key = key_of(model, self._environ)
+        if key is None and model.key_names:
+            raise unsent(Kind.AUTH, NO_KEY)
+        known = (key or NEEDS_NO_KEY, server)
+        if known not in self._clients:
+            self._clients[known] = made_client(*known)
+        return self._clients[known]
+
+
+def made_client(key: str, server: str) -> openai.AsyncOpenAI:
+    """A client for a key and an address: it tries once and follows no redirect."""
+    http = openai.DefaultAsyncHttpxClient(
+        follow_redirects=False,
+        event_hooks={"response": [bound_response]},
+        limits=openai.DEFAULT_CONNECTION_LIMITS,
+    )
+    client = openai.AsyncOpenAI(api_key=key, base_url=server, max_retries=0, http_client=http)
+    if server != SERVERS["openai"]:
+        client.organization = client.project = None  # nobody else's business
+    return client
+
+
+def _request(call: Call) -> dict[str, Any]:
+    model = call.model
+    at_openai = model.provider == "openai" and model.server is None
+    # OpenAI's newer models refuse the one name, everybody else's servers may not know the other.
+    limit = "max_completion_tokens" if at_openai else "max_tokens"
+    return {
+        "model": model.id.partition("/")[2],
+        **request_of(call, json_schema=model.provider != "deepseek"),
+        limit: call.max_output_tokens,
+        "extra_body": settings_of(call),
+    }
+
+
+async def bound_response(response: Any) -> None:
+    """Let a response hold no more than an answer can, however it comes."""
+    read: Callable[..., AsyncIterator[bytes]] = response.aiter_bytes
+
+    async def bounded_read(chunk_size: int | None = None) -> AsyncIterator[bytes]:
+        size = 0
+        async for part in read(chunk_size):
+            size += len(part)
+            if size > MOST_CHARACTERS:
+                raise failure(Kind.BAD_RESPONSE, "the answer is larger than any can be")
+            yield part
+
+    response.aiter_bytes = bounded_read
