@@ -231,6 +231,7 @@ def litellm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "Metadata-Version: 2.1\nName: litellm\nVersion: 9.8.7\n", encoding="utf-8"
     )
     monkeypatch.syspath_prepend(str(folder))
+    monkeypatch.delitem(sys.modules, "litellm", raising=False)  # other tests of this process run the real one
     return folder
 
 
