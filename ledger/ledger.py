@@ -104,9 +104,9 @@ class Ledger:
         """Finish what was asked for. What is held stays held."""
         self._writer.close()
 
-    def do(self, work: Callable[[Sheet], T]) -> T:
-        """Carry work out in a transaction of its own."""
-        return self._writer.do(work, self.wait_s)
+    def do(self, work: Callable[[Sheet], T], *, must: bool = False) -> T:
+        """Carry work out in a transaction; `must`: room is made for it where the disk is full."""
+        return self._writer.do(work, self.wait_s, must=must)
 
     def now_ms(self) -> int:
         """The clock, as the ledger counts."""
@@ -158,9 +158,14 @@ class Ledger:
 
     def _reserve(self, attempt: Attempt, hold_nusd: int, *, send: bool, lease_ms: int) -> Hold | Denied:
         asked = ask(attempt, hold_nusd, send=send, lease_ms=lease_ms, owner=self._owner())
+
+        def work(sheet: Sheet) -> Hold | Denied:
+            self._backend.keep_room()
+            return self._book.reserve(sheet, asked, self.now_ms())
+
         try:
             self._recover_sometimes()
-            return self.do(lambda sheet: self._book.reserve(sheet, asked, self.now_ms()))
+            return self.do(work)
         except LedgerMisuse:
             raise
         except LedgerError as error:
@@ -184,17 +189,17 @@ class Ledger:
                 passed. Committing again, later, puts that right.
         """
         usage = admitted_usage(usage)
-        return self.do(lambda sheet: self._book.commit(sheet, key, usage, self.now_ms()))
+        return self.do(lambda sheet: self._book.commit(sheet, key, usage, self.now_ms()), must=True)
 
     def release(self, key: str, error: str | None = None) -> Hold:
         """Give a hold back: the call was provably not sent, or is known not to be billed."""
         told = None if error is None else shown(error)
-        return self.do(lambda sheet: self._book.release(sheet, key, told, self.now_ms()))
+        return self.do(lambda sheet: self._book.release(sheet, key, told, self.now_ms()), must=True)
 
     def abandon(self, key: str, error: str | None = None) -> Hold:
         """The outcome is unknown: count the hold as spent until somebody knows better."""
         told = None if error is None else shown(error)
-        return self.do(lambda sheet: self._book.abandon(sheet, key, self.now_ms(), told))
+        return self.do(lambda sheet: self._book.abandon(sheet, key, self.now_ms(), told), must=True)
 
     def renew(self, key: str, lease_s: float = 120) -> Hold:
         """Say that a call is still under way. The answer's state tells whether it may go on."""
@@ -231,7 +236,7 @@ class Ledger:
             now = self.now_ms()
             return self._book.record(sheet, attempt, known, cost, now if when_ms is None else when_ms, now)
 
-        return self.do(work)
+        return self.do(work, must=True)
 
     # --- budgets -------------------------------------------------------------------------------------------
 

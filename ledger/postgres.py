@@ -124,6 +124,13 @@ class PostgresBackend:
     def sync(self) -> None:
         """Nothing: what is committed is durable."""
 
+    def keep_room(self) -> None:
+        """Nothing: the server looks after its disk."""
+
+    def make_room(self) -> bool:
+        """Nothing: the server looks after its disk."""
+        return False
+
     def rollback(self) -> None:
         """Undo what isn't committed."""
         if self._db is not None and not self._db.closed:

@@ -17,6 +17,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from ..schemas.errors import LedgerError
+from .ballast import Ballast
 from .places import prepare
 from .schema import VERSION, upgrade
 from .tx import Row, Value, trouble
@@ -57,6 +58,8 @@ class SqliteBackend:
         self._wal: int | None = None
         self._synced = False
         self._lost: str | None = None
+        self._ballast = Ballast(Path(f"{path}-ballast"))
+        self._lacks_room = False
 
     # --- the lock ----------------------------------------------------------------------------------------
 
@@ -111,15 +114,21 @@ class SqliteBackend:
             self._open_again()
         elif _identity(self.path) != self._file:
             self._drop()
-            raise trouble(
-                f"{self.path} was deleted or replaced while it was in use",
-                "put it back, or make a new one with policyctl ledger init and import the usage log",
-            )
+            raise self._replaced()
+
+    def _replaced(self) -> LedgerError:
+        return trouble(
+            f"{self.path} was deleted or replaced while it was in use",
+            "put it back and start again, or make a new one: policyctl ledger init, and import the usage log",
+        )
 
     def _open(self) -> None:
         if sqlite3.sqlite_version_info < OLDEST:
             raise trouble(f"the ledger needs SQLite 3.37 or newer; this is {sqlite3.sqlite_version}")
+        self._drop_wal()
         before = _identity(self.path)
+        if self._file not in (None, before):
+            raise self._replaced()
         try:
             self._db = self._connect()
             if before is None or _identity(self.path) != before:
@@ -127,6 +136,7 @@ class SqliteBackend:
             self._file = before
             self._migrate()
             self._wal = os.open(f"{self.path}-wal", os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+            self._create = False  # what was there once isn't made anew
         except OSError as error:
             self._drop()
             raise trouble(f"{self.path}-wal can't be opened: {error.strerror}") from error
@@ -182,7 +192,6 @@ class SqliteBackend:
             with suppress(sqlite3.Error):
                 self._db.close()
             self._db = None
-        self._drop_wal()
 
     def _drop_wal(self) -> None:
         if self._wal is not None:
@@ -247,6 +256,24 @@ class SqliteBackend:
             with suppress(sqlite3.Error):
                 self._db.execute("ROLLBACK")
 
+    # --- room --------------------------------------------------------------------------------------------
+
+    def keep_room(self) -> None:
+        """See to it that there is room to settle what is held, also when the disk is full."""
+        try:
+            self._ballast.lay()
+        except OSError as error:
+            text = f"the disk of {self.path} has no room left to settle what is held: {error.strerror}"
+            raise trouble(text, "make room; until then nothing is spent") from error
+
+    def make_room(self) -> bool:
+        """Where room was lacking: give up what was kept. Whether what failed may be tried again."""
+        if not self._lacks_room or not self._ballast.give_up():
+            return False
+        if self._db is None:
+            self._open()
+        return True
+
     @property
     def _opened(self) -> sqlite3.Connection:
         if self._db is None:
@@ -269,6 +296,7 @@ class SqliteBackend:
         self._db = None
         self._drop_wal()
         self._drop_lock()
+        self._ballast.close()
 
     def close(self) -> None:
         """Close the file, inside the lock: closing moves what gathered into it."""
@@ -277,12 +305,15 @@ class SqliteBackend:
                 self._take_lock()
             self._drop()
             self.leave()
+        self._drop_wal()
+        self._ballast.close()
         self._drop_lock()
 
     # --- errors --------------------------------------------------------------------------------------------
 
     def _told(self, error: sqlite3.Error) -> LedgerError:
         code = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
+        self._lacks_room = code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
         if code in _BROKEN:
             self._drop()
         message, help_text = _WORDS.get(code, (f"{{path}} can't be used: {error}", None))

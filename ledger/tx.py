@@ -55,6 +55,17 @@ class Backend(Tx, Protocol):
     def sync(self) -> None:
         """Make durable all that was seen or done since `enter`; also after `leave`."""
 
+    def keep_room(self) -> None:
+        """
+        See to it that there is room to settle what is held, also when the disk is full.
+
+        Raises:
+            LedgerError: there is none.
+        """
+
+    def make_room(self) -> bool:
+        """Give that room up for what has failed for lack of room; whether it may be tried again."""
+
     def rollback(self) -> None:
         """Undo it, if there is one. It never raises."""
 

@@ -31,10 +31,11 @@ OWED_S = 0.05
 class _Task(Generic[T]):
     """A piece of work, and what came of it."""
 
-    __slots__ = ("done", "error", "result", "taken", "work")
+    __slots__ = ("done", "error", "must", "result", "taken", "work")
 
-    def __init__(self, work: Callable[[Sheet], T]) -> None:
+    def __init__(self, work: Callable[[Sheet], T], must: bool = False) -> None:
         self.work = work
+        self.must = must
         self.done = threading.Lock()
         self.done.acquire()
         self.taken = False
@@ -83,14 +84,19 @@ class Writer:
         self._closed = False
         self._owes = False
 
-    def do(self, work: Callable[[Sheet], T], wait_s: float) -> T:
+    def do(self, work: Callable[[Sheet], T], wait_s: float, *, must: bool = False) -> T:
         """
         Carry work out; when this returns, its effect is durable.
+
+        Args:
+            work: what to do.
+            wait_s: how long to wait until it is begun.
+            must: it writes down what has happened already: room is made for it where the disk is full.
 
         Raises:
             LedgerError: nothing has happened: the ledger wasn't free in time, or can't be used.
         """
-        task = _Task(work)
+        task = _Task(work, must)
         self._put(cast("_Task[object]", task))
         if not task.done.acquire(timeout=wait_s):
             with self._taking:
@@ -173,7 +179,8 @@ class Writer:
             self._backend.sync()
         except BaseException as error:
             for task in tasks:
-                task.fail(error)
+                if task.error is None:
+                    task.fail(error)
 
     def _take(self, first: list[_Task[object]]) -> list[_Task[object]]:
         """All that waits, but what was given up."""
@@ -197,10 +204,19 @@ class Writer:
             self._transaction(tasks)
         except BaseException as error:
             if len(tasks) == 1:
-                tasks[0].fail(error)
+                if tasks[0].must and self._can_make_room(error):
+                    self._carry_out(tasks)
+                else:
+                    tasks[0].fail(error)
                 return
             for task in tasks:  # one of them failed: it alone
                 self._carry_out([task])
+
+    def _can_make_room(self, error: BaseException) -> bool:
+        try:
+            return isinstance(error, LedgerError) and self._backend.make_room()
+        except LedgerError:
+            return False
 
     def _transaction(self, tasks: list[_Task[object]]) -> None:
         self._backend.begin()

@@ -18,8 +18,9 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
-from policyctl.ledger import sqlite, usage_log
+from policyctl.ledger import postgres, sqlite, usage_log
 from policyctl.ledger.ledger import Ledger
+from policyctl.ledger.tx import Backend
 from policyctl.router import Engine
 from policyctl.schemas.ledger import Attempt, Hold, HoldState, Usage
 from policyctl.schemas.policy import NANO, Policy
@@ -143,6 +144,7 @@ def pairs(job: dict[str, Any]) -> None:
 POINTS = (
     "before commit",
     "after commit",
+    "before sync",
     "before log",
     "torn log",
     "after log",
@@ -170,7 +172,7 @@ def kill(job: dict[str, Any]) -> None:
         os.close(is_ready)
         if chance.random() < 0.9:  # the others die while they open the ledger
             os.read(ready, 1)
-        time.sleep(chance.uniform(0, 0.04))
+        time.sleep(chance.uniform(0, job["life_s"]))
         os.close(ready)
         for victim in victims:
             os.kill(victim, signal.SIGKILL)
@@ -217,12 +219,9 @@ def _killer(point: str | None, count: int) -> Callable[[str], None]:
             if left[0] == 0:
                 os.kill(os.getpid(), signal.SIGKILL)
 
-    commit, write = sqlite.SqliteBackend.commit, usage_log.UsageLog._write
-
-    def watched_commit(self: sqlite.SqliteBackend) -> None:
-        die("before commit")
-        commit(self)
-        die("after commit")
+    for backend in (sqlite.SqliteBackend, postgres.PostgresBackend):
+        _watch(backend, die)
+    write = usage_log.UsageLog._write
 
     def watched_write(self: usage_log.UsageLog, file: int, lines: list[str]) -> None:
         die("before log")
@@ -235,11 +234,28 @@ def _killer(point: str | None, count: int) -> Callable[[str], None]:
         if point == "torn log":
             left[0] = max(1, left[0] - 1)
 
-    sqlite.SqliteBackend.commit = watched_commit  # type: ignore[method-assign]
     usage_log.UsageLog._write = watched_write  # type: ignore[method-assign]
     if point == "in checkpoint":
         sqlite.CHECKPOINT_PAGES = 1
     return die
+
+
+def _watch(backend: Any, die: Callable[[str], None]) -> None:
+    """
+    Let a backend pass by the points of a group's end.
+    """
+    commit, sync = backend.commit, backend.sync
+
+    def watched_commit(self: Backend) -> None:
+        die("before commit")
+        commit(self)
+        die("after commit")
+
+    def watched_sync(self: Backend) -> None:
+        die("before sync")
+        sync(self)
+
+    backend.commit, backend.sync = watched_commit, watched_sync
 
 
 if __name__ == "__main__":

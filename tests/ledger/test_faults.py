@@ -12,7 +12,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -28,6 +28,7 @@ from policyctl.schemas.request import Spend
 from .world import CENT, DOLLAR, World, attempt, denied, held, policy_of, usage
 
 ROOT = os.geteuid() == 0
+SOAK = int(os.environ.get("POLICYCTL_SOAK", "0"))
 
 
 def spent(world: World) -> Spend:
@@ -91,6 +92,61 @@ def test_a_database_that_may_not_grow_is_no(world: World, monkeypatch: pytest.Mo
     assert (DeniedBy.LEDGER, True) == (refused.by, "the disk of" in refused.message)
     admitted = sum(not hasattr(answer, "by") for answer in answers)
     assert (1 + admitted) * DOLLAR == ledger.spend()["monthly"].held_nusd
+
+
+FULL = """
+import os, sys
+from pathlib import Path
+from policyctl.ledger.checking import check
+from policyctl.ledger.ledger import Ledger
+from policyctl.schemas.ledger import Attempt, Usage
+folder = Path(sys.argv[1])
+ledger = Ledger(folder / "policyctl.db", log=folder / "usage.jsonl", create=True)
+def reserve(key):
+    answer = ledger.reserve(Attempt(key=key, provider="p", model="m", most_nusd=9), send=True)
+    return getattr(answer, "message", "held")
+held = [reserve(f"a{n}") for n in range(30)]
+filler = os.open(folder / "filler", os.O_WRONLY | os.O_CREAT)
+for size in (65536, 4096, 1):
+    try:
+        while os.write(filler, bytes(size)) == size:
+            pass
+    except OSError as error:
+        full = error.strerror
+refused = [reserve(f"b{n}") for n in range(40)]
+states = [ledger.commit(f"a{n}", Usage(cost_nusd=7)).state.value for n in range(30)]
+after = reserve("c")
+os.ftruncate(filler, 0)
+again = reserve("d")
+ledger.commit("d", Usage(cost_nusd=7))
+health = check(ledger)
+print(full)
+print(set(held), "no room" in refused[-1] or "full" in refused[-1], set(states), "no room" in after, again)
+print(health.problems, health.spent_nusd, len((folder / "usage.jsonl").read_text().splitlines()))
+"""
+
+
+@pytest.mark.skipif(shutil.which("unshare") is None, reason="no unshare to mount a small disk with")
+def test_what_is_held_can_be_settled_on_a_full_disk(tmp_path: Path) -> None:
+    """
+    A disk that fills up after money was held: the calls are settled with the room that was kept for
+    that, nothing new is held, and all goes on when there is room again.
+    """
+    (tmp_path / "full.py").write_text(FULL)
+    (tmp_path / "disk").mkdir()
+    mount = 'mount -t tmpfs -o size=3m,mode=700 tmpfs "$1" || exit 77; exec "$2" "$3" "$1"'
+    done = subprocess.run(
+        ["unshare", "-rm", "sh", "-c", mount, "sh", tmp_path / "disk", sys.executable, tmp_path / "full.py"],
+        capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    if done.returncode == 77 or "unshare" in done.stderr:
+        pytest.skip("no disk of its own can be mounted here")
+
+    assert [
+        "No space left on device",
+        "{'held'} True {'committed'} True held",
+        "() 217 31",
+    ] == done.stdout.splitlines(), done.stderr
 
 
 @pytest.mark.skipif(ROOT, reason="the superuser may write everywhere")
@@ -207,6 +263,46 @@ def test_a_program_that_writes_without_asking_is_waited_for_shortly(world: World
     assert HoldState.HELD == held(ledger.reserve(attempt("a"))).state
 
 
+@pytest.mark.parametrize("program", ["ours", "another"])
+def test_a_ledger_that_is_locked_for_long_is_no_until_it_isnt(world: World, program: str) -> None:
+    """
+    For as long as somebody sits on the ledger (a minute, at full size), each answer is no and comes in the
+    time that was given; then all goes on, and nothing of what was refused was done.
+    """
+    locked_s, wait_s = (60, 10) if SOAK else (0.6, 0.2)
+    ledger = world.open(wait_s=wait_s)
+    ledger.reserve(attempt("before"))
+    if not SOAK:
+        ledger.do(lambda tx: tx.rows("PRAGMA busy_timeout = 100"))
+    free = sit_on(world, program)
+    start, slowest, refused, number = time.monotonic(), 0.0, [], 0
+    while (gone := time.monotonic() - start) < locked_s:
+        answer = denied(ledger.reserve(attempt(f"r{number}")))
+        slowest = max(slowest, time.monotonic() - start - gone)
+        refused.append(answer.by)
+        number += 1
+    free()
+
+    assert {DeniedBy.LEDGER} == set(refused)
+    assert slowest < wait_s + 5
+    assert HoldState.HELD == held(ledger.reserve(attempt("after"))).state
+    assert {"monthly": Spend(0, 2 * DOLLAR)} == ledger.spend()
+    assert () == world.health().problems
+
+
+def sit_on(world: World, program: str) -> Callable[[], None]:
+    """
+    Lock a ledger, as another process that uses it or a program that knows nothing of its lock.
+    """
+    if program == "ours":
+        lock = (world.folder / "policyctl.db-lock").open("r+b")
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return lock.close
+    other = sqlite3.connect(str(world.place), isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    return other.close
+
+
 def test_a_lock_file_that_was_removed_is_made_anew(world: World) -> None:
     """
     Whoever removes the lock's file doesn't let two writers in: both lock the new one.
@@ -235,9 +331,12 @@ def test_a_ledger_that_is_deleted_in_use_is_no(world: World, replaced: bool) -> 
     (world.folder / "policyctl.db").unlink()
     if replaced:
         shutil.copy(world.folder / "other" / "policyctl.db", world.folder / "policyctl.db")
-    refused = denied(ledger.reserve(attempt("b")))
+    answers = [denied(ledger.reserve(attempt(key))) for key in "bcd"]
 
-    assert (DeniedBy.LEDGER, True) == (refused.by, "deleted or replaced" in refused.message)
+    assert {DeniedBy.LEDGER} == {refused.by for refused in answers}
+    assert all(
+        "deleted or replaced" in refused.message or "no ledger" in refused.message for refused in answers
+    )
     assert replaced == (world.folder / "policyctl.db").exists()
     other.close()
 
