@@ -84,3 +84,16 @@ def fakes(_one_server: FakeProviders) -> Iterator[FakeProviders]:
     _one_server.reset()
 
     assert [] == complaints
+
+
+@pytest.fixture(scope="session")
+def claude_cli() -> Path:
+    """
+    The program of the real Claude Code CLI, which npm fetches once.
+    """
+    from .servers.claude_code import the_program
+
+    found = the_program()
+    if isinstance(found, str):
+        pytest.skip(found)
+    return found

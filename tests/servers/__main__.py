@@ -5,4 +5,4 @@ from importlib import import_module
 from pathlib import Path
 
 sys.path[0] = str(Path(__file__).resolve().parent.parent)  # so that the folder is a package
-import_module(f"{Path(__file__).resolve().parent.name}.fake_providers").main()
+import_module(f"{Path(__file__).resolve().parent.name}.alone").main()

@@ -8,7 +8,7 @@ Providers of models to test with: OpenAI, DeepSeek, Anthropic and Gemini on the 
         assert 2 == fakes.count("gpt-*")               # requests on the wire
 
 Outside tests/conftest.py: `from ..servers.fake_providers import FakeProviders` in any folder of tests, and
-`with FakeProviders() as fakes`. As a process of its own, for measurements: `with apart() as url`, or
+`with FakeProviders() as fakes`. As a process of its own, for measurements: `with alone.apart() as url`, or
 `python tests/servers --seconds 60 --text hello`, which prints its URL and ends when its stdin closes.
 
 **Addresses.** `base(provider)`, provider being "openai", "deepseek", "anthropic" or "google", fits what each
@@ -61,91 +61,30 @@ Formats and errors are modelled on the providers' published ones, not captured f
 
 from __future__ import annotations
 
-import argparse
-import hashlib
 import json
 import random
 import select
 import socket
-import subprocess
-import sys
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
-from fnmatch import fnmatchcase
-from pathlib import Path
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Self, TypeAlias
+from typing import Self
 from urllib.parse import quote, unquote
 
 from . import anthropic_form, gemini_form, openai_form
+from .answers import Say, echo, said
 from .faults import Fault, read_faults, script_for
-from .forms import Call, Event, Json, Reply, ToolCall, counts_of, encoded, example_of, tokens_of
+from .forms import Call, Event, Json, Reply, ToolCall, counts_of, encoded, tokens_of
+from .records import Rule, Seen, fits, keys_of, redacted
 from .wire import ClientClosedError, Ending, Request, Script, ServerClosedError, play, read_request
 
-__all__ = ["Call", "FakeProviders", "Reply", "Seen", "ToolCall", "apart", "tokens_of"]
+__all__ = ["Call", "FakeProviders", "Reply", "Seen", "ToolCall", "tokens_of"]
 
 BASES = {"openai": "/v1", "deepseek": "/deepseek", "anthropic": "", "google": ""}
-SECRETS = {"authorization", "x-api-key", "x-goog-api-key", "api-key", "cookie"}
-
-Say: TypeAlias = str | Reply | Callable[[Call], str | Reply]
-
-
-@dataclass(slots=True)
-class Seen:
-    """
-    A request that came, and how it ended.
-
-    `at_s` is on the clock of time.monotonic(), `ended_s` are the seconds from then to the end (None: not
-    ended). `outcome` is "pending", "answered", "client_closed", "reset" and "closed" (by a fault), or
-    "server_closed".
-    """
-
-    path: str
-    provider: str
-    model: str
-    stream: bool
-    fault: str
-    body: Json
-    headers: dict[str, str]
-    at_s: float
-    status: int = 0
-    outcome: str = "pending"
-    ended_s: float | None = None
-    keys: frozenset[str] = frozenset()
-
-    def sent_key(self, key: str) -> bool:
-        """
-        Whether this key came along, in a header or in the address.
-        """
-        return _digest(key) in self.keys
-
-
-@dataclass(slots=True)
-class _Rule:
-    glob: str
-    faults: tuple[str, ...]
-    times: int | None
-    skip: int
-    share: float
-    chance: random.Random
-    matched: int = 0
-    used: int = 0
-
-    def next(self) -> str | None:
-        """
-        The fault for the next request that matches; None where this rule has none for it.
-        """
-        self.matched += 1
-        if self.matched <= self.skip or (self.times is not None and self.used >= self.times):
-            return None
-        if self.chance.random() >= self.share:
-            return None
-        self.used += 1
-        return self.faults[(self.used - 1) % len(self.faults)]
 
 
 @dataclass(slots=True)
@@ -173,7 +112,7 @@ class FakeProviders:
         self.complaints: list[str] = []
         self._seen: deque[Seen] = deque(maxlen=keep)
         self._counts: Counter[tuple[str, str]] = Counter()
-        self._rules: list[_Rule] = []
+        self._rules: list[Rule] = []
         self._replies: list[tuple[str, Say]] = []
         self._clients: dict[threading.Thread, _Client] = {}
         self._change = threading.Condition()
@@ -210,7 +149,7 @@ class FakeProviders:
         for text in faults:
             read_faults(text)
         with self._change:
-            self._rules.append(_Rule(glob, faults or ("ok",), times, skip, share, random.Random(seed)))  # noqa: S311
+            self._rules.append(Rule(glob, faults or ("ok",), times, skip, share, random.Random(seed)))  # noqa: S311
 
     def heal(self) -> None:
         """
@@ -252,10 +191,10 @@ class FakeProviders:
 
     def count(self, glob: str = "*") -> int:
         """
-        How many requests for some models came.
+        How many requests for answers of some models came.
         """
         with self._change:
-            return sum(number for names, number in self._counts.items() if _fits(glob, *names))
+            return sum(number for names, number in self._counts.items() if fits(glob, *names))
 
     def wait_idle(self, timeout_s: float = 5) -> None:
         """
@@ -328,7 +267,8 @@ class FakeProviders:
         with self._change:
             client.busy = True
             self._seen.append(seen)
-            self._counts[seen.provider, seen.model] += 1
+            if seen.provider:
+                self._counts[seen.provider, seen.model] += 1
         try:
             ending = play(client.conn, script, self._closed)
             outcome = {None: "answered", Ending.RESET: "reset", Ending.CLOSE: "closed"}[ending]
@@ -347,7 +287,7 @@ class FakeProviders:
         Read a request and write the script of its answer.
         """
         faults, path = _fault_in(request.path)
-        seen = Seen(request.path, "", "", False, faults, None, _redacted(request), at_s, keys=_keys(request))
+        seen = Seen(request.path, "", "", False, faults, None, redacted(request), at_s, keys=keys_of(request))
         try:
             seen.body = json.loads(request.body) if request.body else None
             call = _read(path, request.query, seen.body) if request.method == "POST" else None
@@ -365,22 +305,17 @@ class FakeProviders:
     def _planned(self, call: Call) -> str:
         with self._change:
             for rule in self._rules:
-                if _fits(rule.glob, call.provider, call.model) and (found := rule.next()) is not None:
+                if fits(rule.glob, call.provider, call.model) and (found := rule.next()) is not None:
                     return found if found != "ok" else ""
         return ""
 
     def _said(self, call: Call) -> Reply:
         with self._change:
-            say = next((say for glob, say in self._replies if _fits(glob, call.provider, call.model)), _echo)
-        said = say(call) if callable(say) else say
-        return _bounded(call, Reply(text=said) if isinstance(said, str) else said)
+            say = next((say for glob, say in self._replies if fits(glob, call.provider, call.model)), echo)
+        return said(call, say)
 
     def _elsewhere(self, path: str) -> str:
         return self.url.replace("127.0.0.1", "localhost") + "/elsewhere" + path
-
-
-def _fits(glob: str, provider: str, model: str) -> bool:
-    return fnmatchcase(model, glob) or fnmatchcase(f"{provider}/{model}", glob)
 
 
 def _shut(conn: socket.socket) -> None:
@@ -426,82 +361,3 @@ def _beside(method: str, path: str, body: Json) -> Script:
 def _json(value: Json, status: int = 200) -> Script:
     body = encoded(value)
     return Script(status, "application/json", [Event(body)], len(body))
-
-
-def _keys(request: Request) -> frozenset[str]:
-    sent = [value.removeprefix("Bearer ") for name, value in request.headers.items() if name in SECRETS]
-    sent += [part.partition("=")[2] for part in request.query.split("&") if part.startswith("key=")]
-    return frozenset(map(_digest, sent))
-
-
-def _redacted(request: Request) -> dict[str, str]:
-    return {name: "(redacted)" if name in SECRETS else value for name, value in request.headers.items()}
-
-
-def _digest(key: str) -> str:
-    return hashlib.sha256(key.encode()).hexdigest()
-
-
-# --- answers -------------------------------------------------------------------------------------------
-
-
-def _echo(call: Call) -> Reply:
-    """
-    Say what was said, call the tool that must be called, or meet the schema.
-    """
-    if call.forced_tool is not None:
-        arguments = example_of(call.tools.get(call.forced_tool) or {})
-        return Reply(tools=(ToolCall(call.forced_tool, arguments),), finish="tools")
-    text = f"echo: {call.prompt}"
-    if call.schema is not None:
-        text = json.dumps(example_of(call.schema) if call.schema else {"echo": call.prompt})
-    return Reply(text=text)
-
-
-def _bounded(call: Call, reply: Reply) -> Reply:
-    """
-    Say no more than `max_tokens` allows.
-    """
-    if reply.tools and reply.finish == "stop":
-        reply = replace(reply, finish="tools")
-    if call.max_tokens is None or tokens_of(reply.text) <= call.max_tokens:
-        return reply
-    return replace(reply, text=reply.text[: 4 * call.max_tokens], finish="length")
-
-
-# --- a process of its own ------------------------------------------------------------------------------
-
-
-@contextmanager
-def apart(text: str = "") -> Iterator[str]:
-    """
-    A server in a process of its own, for measurements; yields its URL. Without a text it echoes.
-    """
-    command = [sys.executable, str(Path(__file__).parent), "--text", text]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdin and process.stdout
-        try:
-            yield process.stdout.readline().strip()
-        finally:
-            process.stdin.close()  # which is what ends it
-            process.wait(timeout=10)
-
-
-def main() -> None:
-    """
-    Serve until stdin closes or the time is over.
-    """
-    parser = argparse.ArgumentParser(description="Fake providers of models on the loopback.")
-    parser.add_argument("--port", type=int, default=0)
-    parser.add_argument("--seconds", type=float, default=600, help="when it ends at the latest")
-    parser.add_argument("--text", default="", help="what each model says; it echoes otherwise")
-    options = parser.parse_args()
-    until = time.monotonic() + options.seconds
-    with FakeProviders(options.port, keep=0) as fakes:
-        if options.text:
-            fakes.reply("*", options.text)
-        print(fakes.url, flush=True)
-        while (left := until - time.monotonic()) > 0:
-            ready, _, _ = select.select([sys.stdin], [], [], left)
-            if ready and not sys.stdin.readline():
-                break

@@ -10,12 +10,12 @@ from difflib import get_close_matches
 from email.utils import formatdate
 
 from . import anthropic_form, gemini_form, openai_form
-from .forms import Call, Event, Problem, Reply, counts_of, encoded
+from .forms import Call, Event, Form, Problem, Reply, counts_of, encoded
 from .wire import SETTLE_S, Ending, Script, Step, Wait
 
 JSON_KIND = "application/json"
 EVENTS_KIND = "text/event-stream; charset=utf-8"
-FORMS = {
+FORMS: dict[str, Form] = {
     "openai": openai_form,
     "deepseek": openai_form,
     "anthropic": anthropic_form,
@@ -290,7 +290,8 @@ def _slow_drip(script: Script, call: Call, gap_s: float = 0.2, drops: float = 10
     if script.length is not None or call.provider == "google":
         drop = Event(b"\n")
     script.length = None
-    script.steps = [*[drop, Wait(gap_s)] * int(drops), *script.steps]
+    dripping: list[Step] = [drop, Wait(gap_s)]
+    script.steps = [*dripping * int(drops), *script.steps]
 
 
 def _slow_stream(script: Script, call: Call, gap_s: float = 0.2) -> None:

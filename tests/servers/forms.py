@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 Json: TypeAlias = Any
 
@@ -100,6 +100,20 @@ class Problem:
     body: bytes
     headers: tuple[tuple[str, str], ...] = ()
     kind: str = "application/json"
+
+
+class Form(Protocol):
+    """
+    What the module of a protocol can do.
+    """
+
+    def answer(self, call: Call, reply: Reply, counts: Counts) -> Json: ...
+
+    def events(self, call: Call, reply: Reply, counts: Counts) -> list[Event]: ...
+
+    def stream_error(self, call: Call) -> bytes: ...
+
+    def problem(self, fault: str, call: Call) -> Problem: ...
 
 
 def tokens_of(text: str) -> int:

@@ -177,7 +177,7 @@ def _error(status: int, message: str, kind: str = "server_error", code: str | No
 
 
 _INVALID = "invalid_request_error"
-_ERRORS = {
+_ERRORS: dict[str, tuple[int, str, str | None, str]] = {
     "rate_limit": (
         429,
         "requests",
@@ -222,7 +222,7 @@ _ERRORS = {
         "The response was filtered due to the prompt triggering the content management policy.",
     ),
 }
-_OF_DEEPSEEK = {
+_OF_DEEPSEEK: dict[str, tuple[int, str, str | None, str]] = {
     "quota": (402, "unknown_error", _INVALID, "Insufficient Balance"),
     "bad_key": (401, "authentication_error", _INVALID, "Authentication Fails (no such user)"),
     "auth": (401, "authentication_error", _INVALID, "Authentication Fails (no such user)"),

@@ -13,8 +13,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from .alone import apart
 from .clients import CLIENTS, KEY, MODELS, litellm, litellm_words
-from .fake_providers import Call, FakeProviders, Reply, Seen, ToolCall, apart, tokens_of
+from .fake_providers import Call, FakeProviders, Reply, Seen, ToolCall, tokens_of
 from .faults import NAMES
 
 WORDS = "hello there you"
