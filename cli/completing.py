@@ -36,6 +36,7 @@ def names(of: Callable[[Engine], Iterable[str]], suffix: str = "") -> Complete:
 models = names(lambda engine: engine.table.references)
 tiers = names(lambda engine: (tier.name for tier in engine.policy.tiers))
 domains = names(lambda engine: engine.policy.domains)
+providers = names(lambda engine: sorted({model.provider for model in engine.policy.models.values()}))
 budgets = names(lambda engine: engine.policy.budgets, suffix="=")
 budget_names = names(lambda engine: engine.policy.budgets)
 gates = names(lambda engine: (e.gate for e in engine.policy.escalations if e.gate), suffix="=failed")

@@ -7,6 +7,7 @@ from unicodedata import combining, east_asian_width
 
 from ..engine.plan import flat, grouped
 from ..engine.situation import Situation
+from ..engine.sums import shares, spread
 from ..policy.names import listed
 from ..policy.words import level_words, listed_count, number, usd, usd_short
 from ..router import Engine
@@ -23,23 +24,6 @@ _MOST_LISTED = 20
 
 
 # --- money that adds up ---------------------------------------------------------------------------
-
-
-def spread(amounts: Sequence[int], unit: int, whole: int | None = None) -> list[int]:
-    """
-    Amounts in a coarser unit whose sum is the rounded sum, the way accountants do it.
-
-    Each amount is rounded down; what is then missing goes, one unit each, to those that lost most.
-
-    Args:
-        whole: what the results add up to; by default the sum, rounded half up.
-    """
-    parts = [amount // unit for amount in amounts]
-    total = (sum(amounts) + unit // 2) // unit if whole is None else whole
-    lost_most = sorted(range(len(amounts)), key=lambda n: (-(amounts[n] % unit), n))
-    for place in lost_most[: total - sum(parts)]:
-        parts[place] += 1
-    return parts
 
 
 def places_for(amounts: Sequence[int]) -> int:
@@ -194,11 +178,11 @@ class PlanPage:
     def _groups(self) -> Iterator[str]:
         assert self.by is not None
         costs = self.sums.spread([group.cost_nusd for group in self.groups])
-        shares = _shares([group.cost_nusd for group in self.groups])
+        parts = shares([group.cost_nusd for group in self.groups])
         head = [self.by, "requests", "cost", "share"]
         body = [
             [bad("refused") if g.name is None else named(safe(g.name)), f"{g.requests:,}", cost, share]
-            for g, cost, share in zip(self.groups, costs, map(_tenths, shares), strict=True)
+            for g, cost, share in zip(self.groups, costs, map(_tenths, parts), strict=True)
         ]
         widths = [max(cells(row[i]) for row in [head, *body]) for i in range(4)]
         for row in [[dim(text) for text in head], *body]:
@@ -350,12 +334,6 @@ def _percent_saved(plan: Plan) -> str:
 def _percent(part: int, whole: int) -> str:
     """Rounded down: 99.96 % must not read as the 100 % that it isn't."""
     return _tenths(part * 1000 // whole)
-
-
-def _shares(amounts: list[int]) -> list[int]:
-    """Each amount's tenths of a percent of the sum; they add up to 1000."""
-    total = sum(amounts)
-    return spread([amount * 1000 for amount in amounts], total, 1000) if total else [0] * len(amounts)
 
 
 def _tenths(tenths: int) -> str:

@@ -17,7 +17,7 @@ from ..policy.words import listed_count
 from ..schemas.decision import Decision
 from ..schemas.errors import Problem, RequestError
 from ..schemas.plan import Plan, PlanGroup, Planned
-from ..schemas.policy import Model
+from ..schemas.policy import Model, Policy
 from ..schemas.records import dataclass
 from ..schemas.request import Request
 from ..schemas.story import Prd, Story
@@ -104,9 +104,8 @@ def _group_of(row: Planned, by: str) -> str | None:
     return names[by]
 
 
-def baseline_of(table: DecisionTable) -> str:
+def baseline_of(policy: Policy) -> str:
     """The baseline model: the policy's, else the dearest enabled one of the highest tier that has any."""
-    policy = table.policy
     if policy.baseline is not None:
         return policy.baseline
     tokens = policy.estimate_input_tokens, policy.estimate_output_tokens
@@ -147,7 +146,7 @@ class _Planner:
     baseline: Model = field(init=False)
 
     def __post_init__(self) -> None:
-        self.baseline = self.table.policy.models[baseline_of(self.table)]
+        self.baseline = self.table.policy.models[baseline_of(self.table.policy)]
 
     def story(self, story: Story) -> Planned:
         """Plan a story of its own, and its sub-tasks after it."""

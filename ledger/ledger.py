@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
@@ -14,6 +14,7 @@ from ..policy.names import did_you_mean
 from ..schemas.errors import LedgerError, LedgerMisuse
 from ..schemas.ledger import Attempt, Denied, DeniedBy, Hold, Usage, WindowSpend
 from ..schemas.policy import Budget, Policy
+from ..schemas.report import GROUPS, Period, Report
 from ..schemas.request import Spend
 from . import owner as owners
 from .book import Book, change
@@ -82,6 +83,7 @@ class Ledger:
         self._monotonic, self._sleep = monotonic, sleep
         self._recovered = monotonic()
         self.outbox = Outbox(log, where)
+        self.policy = policy
         budgets: Mapping[str, Budget] = {} if policy is None else policy.budgets
         self.calendar = Calendar(budgets, ZoneInfo("UTC" if policy is None else policy.timezone))
         self._backend = open_backend(where, create=create)
@@ -320,6 +322,71 @@ class Ledger:
             return act.paused != paused
 
         return self.do(work)
+
+    # --- reports -------------------------------------------------------------------------------------------
+
+    def report(
+        self,
+        days: int | None = None,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        by: str | Sequence[str] = "provider",
+        run_id: str | None = None,
+        provider: str | None = None,
+        counts_stories: bool = False,
+    ) -> Report:
+        """
+        What was spent, added up, held against the policy's baseline.
+
+        Args:
+            days: the last so many days up to now, by the clock on the wall of the policy's zone.
+            since, until: from a moment up to, not including, another one; None: without a bound.
+            by: what the rows are: provider, model, tier, story, day or domain; of several the first.
+            run_id, provider: only the calls of a run or a provider.
+            counts_stories: count the stories of each tier, which takes a look at each call.
+
+        Raises:
+            LedgerMisuse: calls can't be added up by that.
+            LedgerError: the ledger can't answer.
+        """
+        from .reports import Question, report  # who only spends doesn't need it
+
+        groups = (by,) if isinstance(by, str) else tuple(by)
+        for name in groups:
+            if name not in GROUPS:
+                raise misuse(f"calls can't be added up by `{name}`", did_you_mean(name, GROUPS))
+        now = self.clock()
+        if days is not None:
+            # In local time, whose days may have 23 or 25 hours.
+            since = (now.astimezone(self.calendar.zone) - timedelta(days=days)).astimezone(UTC)
+        question = Question(
+            period=Period(since, until),
+            by=groups,
+            run_id=run_id,
+            provider=provider,
+            counts_stories=counts_stories,
+        )
+        whole = (b for b in self.calendar.budgets.values() if b.period == "month" and b.scope is None)
+        budget = next(whole, None)
+
+        def work(sheet: Sheet) -> Report:
+            monthly = None if budget is None else self._one(sheet, budget.name, None, None)
+            return report(sheet, question, self.policy, now, monthly)
+
+        return self.do(work)
+
+    def last_run(self) -> str | None:
+        """The run of the latest call that has one."""
+        from .figures import last_run
+
+        return self.do(last_run)
+
+    def providers(self) -> list[str]:
+        """All providers that calls were made to."""
+        from .figures import providers
+
+        return self.do(providers)
 
     def _one(self, sheet: Sheet, budget: str, run_id: str | None, story_id: str | None) -> WindowSpend:
         if budget not in self.calendar.budgets:

@@ -8,6 +8,7 @@ that hands a session to somebody else between two transactions.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from contextlib import suppress
 from functools import lru_cache
@@ -166,11 +167,21 @@ class PostgresBackend:
             self._db = None
 
 
+_TRIGGER = re.compile(r"CREATE TRIGGER (\w+) (.+?) BEGIN (.+) END", re.DOTALL)
+_FUNCTION = (
+    r"CREATE FUNCTION \1() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \3 RETURN NULL; END $$;"
+    r" CREATE TRIGGER \1 \2 EXECUTE FUNCTION \1()"
+)
+"""What a trigger does is a function there."""
+
+
 @lru_cache(maxsize=256)
 def _dialect(sql: str) -> bytes:
     """A statement as PostgreSQL has it; psycopg marks values with `%s`."""
     if sql.lstrip().startswith("CREATE TABLE"):
         sql = sql.replace(" INTEGER", " BIGINT").replace(" REAL", " DOUBLE PRECISION").replace(" STRICT", "")
+    if sql.startswith("CREATE TRIGGER"):
+        sql = _TRIGGER.sub(_FUNCTION, sql)
     return sql.replace("?", "%s").encode()
 
 

@@ -1,18 +1,19 @@
 """
 The tables, in SQL that SQLite and PostgreSQL both speak.
 
-`attempts` is the truth, one row a call. `windows` are sums of it that are kept up to date in the same
-transactions, `outbox` are lines for the usage log that aren't in it yet, `acts` what a person
-changed of a budget, `counters` single numbers.
+`attempts` is the truth, one row a call. `windows`, `tallies` and `latencies` are sums of it that are kept up
+to date in the same transactions, `outbox` are lines for the usage log that aren't in it yet, `acts` what
+a person changed of a budget, `counters` single numbers.
 """
 
 from __future__ import annotations
 
 import secrets
 
+from .tallies import CREATE
 from .tx import Tx, trouble
 
-VERSION = 1
+VERSION = 2
 
 _ATTEMPTS = """
 CREATE TABLE attempts (
@@ -101,7 +102,7 @@ _FIRST = (
     "CREATE TABLE counters (name TEXT NOT NULL PRIMARY KEY, value INTEGER NOT NULL) STRICT",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST,)
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, tuple(CREATE))
 """What leads from each version to the next; the first makes a ledger out of nothing."""
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterator
-from decimal import Decimal
 from io import StringIO
 from itertools import islice
 from typing import Any
@@ -24,8 +23,9 @@ from ..exits import Exit
 from ..ledgers import nano_usd, tell_ledger
 from ..options import FREE_FORM, AskedAll, RequestVerb, ask_all, color_option, plan_options, policy_option
 from ..output import bad, note, out
-from ..planning import PlanPage, counted, one_line
+from ..planning import PlanPage, counted
 from ..problems import tell_problem
+from ..sheets import exact, plain
 
 FORMAT_VERSION = "1.0"
 
@@ -151,44 +151,33 @@ def _csv(asked: AskedAll, planned: Plan, by: str | None) -> str:
     else:
         writer.writerow((by, "requests", "cost_usd", "share"))
         for group in grouped(planned, by, asked.engine.table):
-            name = "" if group.name is None else _plain(group.name)
-            writer.writerow((name, group.requests, _exact(group.cost_nusd), _share(group.cost_nusd, planned)))
+            name = "" if group.name is None else plain(group.name)
+            writer.writerow((name, group.requests, exact(group.cost_nusd), _share(group.cost_nusd, planned)))
     return text.getvalue().removesuffix("\n")
 
 
 def _cells(row: Planned) -> Iterator[object]:
     story, decision = row.story, row.decision
-    yield _plain(story.id)
-    yield _plain(row.parent or "")
-    yield _plain(story.title)
+    yield plain(story.id)
+    yield plain(row.parent or "")
+    yield plain(story.title)
     yield story.place
     yield "yes" if story.passes else "no"
     yield story.complexity.value
     yield story.complexity.origin
-    yield _plain(row.domain)
+    yield plain(row.domain)
     yield _outcome(row)
-    yield "" if decision is None else _plain(decision.tier or "")
-    yield _plain(row.model or "")
-    yield _plain(row.provider or "")
-    yield "" if decision is None else _plain(" ".join(decision.chain))
-    yield _plain(row.refusal or "")
-    yield _plain(" ".join(row.blocked_by))
+    yield "" if decision is None else plain(decision.tier or "")
+    yield plain(row.model or "")
+    yield plain(row.provider or "")
+    yield "" if decision is None else plain(" ".join(decision.chain))
+    yield plain(row.refusal or "")
+    yield plain(" ".join(row.blocked_by))
     yield row.input_tokens
     yield row.output_tokens
-    yield _exact(row.cost_nusd)
-    yield _exact(row.baseline_nusd)
-    yield "" if row.delegation_saving_nusd is None else _exact(row.delegation_saving_nusd)
-
-
-def _plain(text: str) -> str:
-    """A text that a spreadsheet takes for a text: one that looks like a formula gets an apostrophe."""
-    line = one_line(text)
-    return f"'{line}" if line.startswith(("=", "+", "-", "@")) else line
-
-
-def _exact(nusd: int) -> str:
-    """An amount in USD with all its digits, so that sums of it are exact."""
-    return f"{Decimal(nusd) / NANO:f}"
+    yield exact(row.cost_nusd)
+    yield exact(row.baseline_nusd)
+    yield "" if row.delegation_saving_nusd is None else exact(row.delegation_saving_nusd)
 
 
 def _share(nusd: int, planned: Plan) -> str:
