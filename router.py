@@ -10,27 +10,30 @@ policy that it has kept without any of it.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from time import time
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from .engine.compile import compile_policy
-from .engine.decide import decide, observe
+from .engine.decide import Prepared, decide
 from .engine.explain import explain
+from .engine.plain import request_from
+from .engine.prepared import prepare
 from .engine.situation import Situation
+from .engine.situations import Situations
 from .engine.table import DecisionTable
-from .engine.windows import next_change
 from .policy.names import did_you_mean
 from .schemas.checked import Checked
 from .schemas.decision import Decision, Explanation
 from .schemas.diagnostics import Report
 from .schemas.errors import PolicyError, Problem, RequestError
-from .schemas.policy import CAPABILITIES, NANO, Budget, CheckedPolicy, Policy
-from .schemas.request import Failure, Request, Spend, State
+from .schemas.policy import NANO, Budget, CheckedPolicy, Policy
+from .schemas.request import Request, Spend, State
 from .schemas.text import Source
 
 if TYPE_CHECKING:
@@ -112,6 +115,14 @@ def _used(checked: Checked, files: tuple[str, ...], today: date | None) -> Check
     return replace(checked, report=Report(sources, found))
 
 
+class _Usual(NamedTuple):
+    """The situation of a call that says nothing of the world, and for how long it is, as timestamps."""
+
+    start: float
+    end: float
+    situation: Situation
+
+
 class Engine:
     """
     A compiled policy that decides.
@@ -125,7 +136,8 @@ class Engine:
             raise PolicyError(checked.report)
         self.report = checked.report
         self.table: DecisionTable = compile_policy(checked.policy)
-        self._last: tuple[State, datetime, Situation] | None = None
+        self._situations = Situations(self.table)
+        self._usual: _Usual | None = None
 
     @classmethod
     def load(cls, *paths: PolicyPath) -> Engine:
@@ -193,9 +205,18 @@ class Engine:
         bare = replace(self.policy, rules=(), limits=(), domains={})
         return compile_policy(CheckedPolicy(bare))
 
+    def prepare(self, request: Request | Mapping[str, object] | None = None, **facts: object) -> Prepared:
+        """
+        Make a request ready for `decide`, which then takes the least time; arguments and errors as there.
+
+        It is for this engine alone, and for any number of threads, situations and decisions.
+        """
+        asked = _asked(request, facts)
+        return prepare(self.table, _as_request(asked))
+
     def decide(
         self,
-        request: Request | None = None,
+        request: Request | Prepared | Mapping[str, object] | None = None,
         *,
         situation: Situation | None = None,
         now: datetime | None = None,
@@ -208,8 +229,8 @@ class Engine:
         Find the chain for a request.
 
         Args:
-            request: the request; or give its fields as keyword arguments, with declared inputs
-                by their names: `decide(complexity=4, requires={"vision"}, private=True)`.
+            request: the request, or what `prepare` made of it; or its fields, with declared inputs by their
+                names, in a mapping or as keyword arguments: `decide(complexity=4, private=True)`.
             situation: a situation that `situation()` gave, in place of the next four.
             now: the moment to decide for; it must know its time zone. Default: the clock.
             spend: for a budget's name what was spent in its current window, in USD.
@@ -219,8 +240,27 @@ class Engine:
         Raises:
             RequestError: the request lacks a fact, or gives an impossible one; or `now` or `spend` can't be.
         """
-        there = situation or self._kept(_state(now, spend, down, available))
+        there = situation or self._present(now, spend, down, available)
         return decide(self.table, _asked(request, facts), there)
+
+    def decide_many(
+        self,
+        requests: Iterable[Request | Prepared | Mapping[str, object]],
+        *,
+        situation: Situation | None = None,
+        now: datetime | None = None,
+        spend: Mapping[str, Spend | float | Decimal] | None = None,
+        down: Iterable[str] = (),
+        available: Iterable[str] | None = None,
+    ) -> Iterator[Decision]:
+        """
+        Decide requests one after the other, as they are asked for, all in one situation.
+
+        Arguments and errors as for `decide`; a request that can't be decided ends it.
+        """
+        there = situation or self._present(now, spend, down, available)
+        table = self.table
+        return (decide(table, request, there) for request in requests)
 
     def explain(
         self,
@@ -235,7 +275,8 @@ class Engine:
     ) -> Explanation:
         """Decide, and say why. Arguments and errors as for `decide`."""
         there = situation or self.situation(now, spend, down, available)
-        return explain(self.table, _asked(request, facts), there)
+        asked = _asked(request, facts)
+        return explain(self.table, _as_request(asked), there)
 
     def flips(self, request: Request, situation: Situation) -> tuple[Flip, ...]:
         """The smallest changes that would give another chain."""
@@ -251,19 +292,30 @@ class Engine:
         available: Iterable[str] | None = None,
     ) -> Situation:
         """The state of the world for this policy at a moment; arguments as for `decide`."""
-        state = _state(now, spend, down, available)
-        return replace(self._kept(state), state=state, local=state.now.astimezone(self.table.zone))
+        state = self._checked(_state(now, spend, down, available))
+        kept = self._situations.of(state)[1]
+        return replace(kept, state=state, local=state.now.astimezone(self.table.zone))
 
-    def _kept(self, state: State) -> Situation:
-        """A situation in which the same is decided as in this state: the last one, while nothing changes."""
-        if self._last is not None:
-            seen, until, situation = self._last
-            if seen.now <= state.now < until and replace(state, now=seen.now) == seen:
-                return situation
-        self._check_budgets(state.spend)
-        situation = observe(self.table, self._with_keys(state))
-        self._last = (state, self._next_turn(state.now), situation)
+    def _present(
+        self,
+        now: datetime | None,
+        spend: Mapping[str, Spend | float | Decimal] | None,
+        down: Iterable[str],
+        available: Iterable[str] | None,
+    ) -> Situation:
+        """A situation in which the same is decided as in this state; the last one, while nothing changes."""
+        usual, says_nothing = self._usual, now is None and not spend and not down and available is None
+        if says_nothing and usual is not None and usual.start <= time() < usual.end:
+            return usual.situation
+        stretch, situation = self._situations.of(self._checked(_state(now, spend, down, available)))
+        if says_nothing:
+            self._usual = _Usual(stretch.start, stretch.end, situation)
         return situation
+
+    def _checked(self, state: State) -> State:
+        """The state with its models by their keys, whatever the caller calls them, and only known budgets."""
+        self._check_budgets(state.spend)
+        return self._with_keys(state)
 
     def _with_keys(self, state: State) -> State:
         """The state with its models by their keys, whatever the caller calls them."""
@@ -290,14 +342,6 @@ class Engine:
         ]
         if problems:
             raise RequestError(tuple(problems))
-
-    def _next_turn(self, now: datetime) -> datetime:
-        """When the windows, or the day, and with it what budgets call today, change next."""
-        local = now.astimezone(self.table.zone)
-        midnight = (local + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
-        change = next_change(self.policy.windows, self.table.zone, now, days=1)
-        tomorrow = midnight.astimezone(UTC)
-        return tomorrow if change is None else min(change, tomorrow)
 
 
 def _state(
@@ -335,67 +379,17 @@ def _spend(budget: str, amount: Spend | float | Decimal) -> Spend:
     return spend
 
 
-_FIELDS = frozenset(Request.__dataclass_fields__)
-_NOBODY = Request()
-_TEXT_FIELDS = {"domain", "kind", "skill", "branch", "story_tier", "tier", "preferred"}
+_Asked = TypeVar("_Asked")
 
 
-def _asked(request: Request | None, facts: Mapping[str, object]) -> Request:
+def _asked(request: _Asked | None, facts: Mapping[str, object]) -> _Asked | Mapping[str, object]:
+    """The request, or the mapping of its fields."""
     if request is None:
-        return request_from(facts)
+        return facts
     if facts:
         raise TypeError(f"give a request or its fields, not both: {', '.join(facts)}")
     return request
 
 
-def request_from(facts: Mapping[str, object]) -> Request:
-    """
-    A request from plain values: fields of Request by name, everything else a declared input.
-
-    True and False become yes and no, any iterable of capabilities a set, names of failed gates
-    (`gates=["tests"]`) failures, which come after those given as `failures`.
-
-    Raises:
-        RequestError: what should be one or more texts is something else.
-    """
-    fields: dict[str, object] = {k: v for k, v in facts.items() if k in _FIELDS and v is not None}
-    inputs = {k: v for k, v in facts.items() if k not in _FIELDS | {"gates"} and v is not None}
-    for name in _TEXT_FIELDS & fields.keys():
-        if not isinstance(fields[name], str):
-            raise RequestError((Problem(name, f"`{name}` is a text, not `{fields[name]}`"),))
-    if not isinstance(fields.get("delegated_by", _NOBODY), Request):
-        raise RequestError((Problem("delegated_by", "`delegated_by` is a Request, that of the story"),))
-    if "requires" in fields:
-        fields["requires"] = frozenset(_texts("requires", fields["requires"]))
-        _check_capabilities(fields["requires"])  # type: ignore[arg-type]
-    if "story_models" in fields:
-        fields["story_models"] = _texts("story_models", fields["story_models"])
-    if facts.get("gates") is not None:
-        failed = (Failure(f"gate {gate}") for gate in _texts("gates", facts["gates"]))
-        fields["failures"] = (*fields.get("failures", ()), *failed)  # type: ignore[misc]
-    given = fields.pop("inputs", {})
-    merged = {**given, **inputs} if isinstance(given, Mapping) else inputs
-    plain = {name: _plain(value) for name, value in merged.items()}
-    return Request(**fields, inputs=plain)  # type: ignore[arg-type]  # values are checked by decide
-
-
-def _check_capabilities(names: Iterable[str]) -> None:
-    """A story may require what nobody can; a program that does has mistyped."""
-    for name in names:
-        if name not in CAPABILITIES:
-            help = did_you_mean(name, CAPABILITIES, else_list="the capabilities are")
-            raise RequestError((Problem("requires", f"unknown capability `{name}`", help),))
-
-
-def _plain(value: object) -> object:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return value
-
-
-def _texts(name: str, value: object) -> tuple[str, ...]:
-    if isinstance(value, str):
-        return (value,)
-    if not isinstance(value, Iterable):
-        raise RequestError((Problem(name, f"`{name}` is one or more texts, not `{value}`"),))
-    return tuple(str(item) for item in value)
+def _as_request(asked: Request | Mapping[str, object]) -> Request:
+    return asked if isinstance(asked, Request) else request_from(asked)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
-from itertools import accumulate
-from operator import xor
+from collections.abc import Hashable, Iterable, Iterator
+from math import inf
 from zoneinfo import ZoneInfo
 
 from ..policy.names import last_parts
@@ -14,7 +12,6 @@ from ..schemas.policy import (
     CheckedPolicy,
     Condition,
     During,
-    Fact,
     FactKind,
     Limit,
     NumberIn,
@@ -24,8 +21,13 @@ from ..schemas.policy import (
     ValueIs,
     When,
 )
-from .conditions import FactCondition, fact_holds
-from .table import Column, DecisionTable, NumberColumn, Row, SetColumn, TextColumn, prefixed_rows
+from .codes import codes_of
+from .columns import Column
+from .conditions import FactCondition
+from .cutting import first_number, number_column, set_column, text_column
+from .facts import tier_of
+from .readers import readers_of
+from .table import DecisionTable, Row
 
 _Conditions = dict[str, dict[int, list[FactCondition]]]
 """Fact -> bit of a row -> that row's conditions on the fact."""
@@ -37,20 +39,29 @@ def compile_policy(checked: CheckedPolicy) -> DecisionTable:
     limits = list(_rows(policy.limits, 0))
     rules = list(_rows(reversed(policy.rules), len(limits) + 1))
     everything = (1 << (len(limits) + 1 + len(rules))) - 1
-    by_fact = _conditions_by_fact([*limits, *rules])
+    columns, digits = _columns(policy, [*limits, *rules], everything)
+    codes = codes_of(policy, columns, digits)
+    names = references(policy)
+    state_rows = tuple(row for row in [*limits, *rules] if _reads_state(row))
+    rule_of = (None, *(row.statement for row in rules if isinstance(row.statement, Rule)))
     return DecisionTable(
         policy=policy,
         zone=ZoneInfo(policy.timezone),
-        columns=tuple(
-            (fact, _column(policy.facts[fact], rows, everything)) for fact, rows in by_fact.items()
-        ),
+        columns=columns,
+        codes=codes,
+        readers=readers_of(policy, columns, codes, names),
         everything=everything,
-        state_rows=tuple(row for row in [*limits, *rules] if _reads_state(row)),
-        rule_of=(None, *(row.statement for row in rules if isinstance(row.statement, Rule))),
+        state_rows=state_rows,
+        budget_conditions=tuple(
+            dict.fromkeys(c for row in state_rows for c in row_conditions(row) if isinstance(c, BudgetIn))
+        ),
+        rule_of=rule_of,
+        outcome_of=_numbered(None if rule is None else (rule.tier, rule.models) for rule in rule_of),
         limit_rows=tuple(limits),
+        limit_mask=(1 << len(limits)) - 1,
         tiers={tier.name: number for number, tier in enumerate(policy.tiers)},
         rank=_ranks(policy),
-        references=references(policy),
+        references=names,
         scoped_domains=frozenset(
             b.scope_name for b in policy.budgets.values() if b.scope == "domain" and b.scope_name
         ),
@@ -104,81 +115,47 @@ def _ranks(policy: Policy) -> dict[str, int]:
     return ranks
 
 
-# --- one column ----------------------------------------------------------------------------------
+# --- columns -------------------------------------------------------------------------------------
 
 
-def _column(fact: Fact, rows: Mapping[int, list[FactCondition]], everything: int) -> Column:
-    if fact.kind is FactKind.NUMBER:
-        return _number_column(rows, everything)
-    if fact.kind is FactKind.SET:
-        conditions = tuple((bit, tuple(found)) for bit, found in rows.items())
-        return SetColumn(everything, conditions, frozenset(fact.values) - {"nothing"})
-    return _text_column(rows, everything)
+def _columns(
+    policy: Policy, rows: list[Row], everything: int
+) -> tuple[dict[str, Column], dict[str, tuple[int, ...]]]:
+    """
+    The columns of the facts that matter, and what each cell means of those that the chain depends on.
+    """
+    by_fact = _conditions_by_fact(rows)
+    columns: dict[str, Column] = {}
+    digits: dict[str, tuple[int, ...]] = {}
+    for name, fact in policy.facts.items():
+        found = by_fact.get(name, {})
+        if name == "complexity":
+            starts = {first_number(tier.start, above=tier.above) for tier in policy.tiers}
+            columns[name] = numbers = number_column(found, everything, starts)
+            digits[name] = tuple(tier_of(policy, start) + 1 for start in (-inf, *numbers.breaks))
+        elif name == "domain":
+            columns[name] = texts = text_column(found, everything, fact.values)
+            meaning = {cell: _meaning(policy, domain) for domain, cell in texts.cells.items()}
+            digits[name] = _numbered(meaning.get(cell) for cell in range(len(texts.masks)))
+        elif name == "requires":
+            words = tuple(value for value in fact.values if value != "nothing")
+            models = (model.capabilities for model in policy.models.values())
+            columns[name], able = set_column(found, everything, words, models)
+            digits[name] = _numbered(able)
+        elif name in by_fact:
+            numeric = fact.kind is FactKind.NUMBER
+            columns[name] = number_column(found, everything) if numeric else text_column(found, everything)
+    return columns, digits
 
 
-def _number_column(rows: Mapping[int, list[FactCondition]], everything: int) -> NumberColumn:
-    numbers = [(bit, [c for c in found if isinstance(c, NumberIn)]) for bit, found in rows.items()]
-    points = sorted({b for _, found in numbers for c in found for b in (c.low, c.high) if b is not None})
-    cell_of_point = {point: 2 * i + 1 for i, point in enumerate(points)}
-    cells = 2 * len(points) + 1
-    toggles = [0] * (cells + 1)
-    toggles[0] = everything
-    for bit, found in numbers:
-        alive = (1 << cells) - 1
-        for condition in found:
-            alive &= _cells(condition, cell_of_point, cells)
-        # Wherever a row's life starts or ends it is toggled; it was alive from the first cell on.
-        edges = alive ^ (alive << 1) ^ 1
-        while edges:
-            low = edges & -edges
-            toggles[low.bit_length() - 1] ^= bit
-            edges ^= low
-    return NumberColumn(tuple(points), tuple(accumulate(toggles[:cells], xor)))
+def _meaning(policy: Policy, domain: str) -> Hashable:
+    """What a domain may do to a chain; the same for all that do nothing."""
+    known = policy.domains.get(domain)
+    has_budget = any((b.scope, b.scope_name) == ("domain", domain) for b in policy.budgets.values())
+    return domain if has_budget or (known is not None and known.models) else None
 
 
-def _cells(condition: NumberIn, cell_of_point: Mapping[float, int], cells: int) -> int:
-    """The cells in which a condition holds, as bits."""
-    first, last = 0, cells - 1
-    if condition.low is not None:
-        first = cell_of_point[condition.low] + condition.low_open
-    if condition.high is not None:
-        last = cell_of_point[condition.high] - condition.high_open
-    inside = ((1 << max(last - first + 1, 0)) - 1) << first
-    return ((1 << cells) - 1) ^ inside if condition.negated else inside
-
-
-def _text_column(rows: Mapping[int, list[FactCondition]], everything: int) -> TextColumn:
-    texts = {v for found in rows.values() for c in found if isinstance(c, ValueIs) for v in c.values}
-    texts |= {c.prefix for found in rows.values() for c in found if isinstance(c, StartsWith)}
-    other = everything
-    by_prefix: dict[str, list[tuple[int, tuple[FactCondition, ...]]]] = defaultdict(list)
-    mentioned: dict[str, list[int]] = defaultdict(list)
-    for bit, found in rows.items():
-        start = next((c.prefix for c in found if isinstance(c, StartsWith)), None)
-        if start is not None:
-            by_prefix[start].append((bit, tuple(found)))
-        elif all(c.negated for c in found if isinstance(c, ValueIs)):
-            for text in {v for c in found if isinstance(c, ValueIs) for v in c.values}:
-                mentioned[text].append(bit)
-            continue  # alive for all other texts
-        else:
-            for text in _texts_alive(found):
-                mentioned[text].append(bit)
-        other &= ~bit
-    prefixed = {prefix: tuple(found) for prefix, found in by_prefix.items()}
-    lengths = tuple(sorted({len(prefix) for prefix in prefixed}))
-    masks = {}
-    for text in texts:
-        mask = other
-        for bit in mentioned[text]:
-            mask ^= bit
-        masks[text] = mask | prefixed_rows(prefixed, lengths, text)
-    return TextColumn(masks, other, prefixed, lengths)
-
-
-def _texts_alive(conditions: list[FactCondition]) -> Iterator[str]:
-    """The texts that satisfy conditions of which one at least lists what it allows."""
-    allowing = next(c for c in conditions if isinstance(c, ValueIs) and not c.negated)
-    for text in dict.fromkeys(allowing.values):
-        if all(fact_holds(c, text) for c in conditions):
-            yield text
+def _numbered(members: Iterable[Hashable]) -> tuple[int, ...]:
+    """Each member's number; equal ones have the same."""
+    numbers: dict[Hashable, int] = {}
+    return tuple(numbers.setdefault(member, len(numbers)) for member in members)

@@ -1,43 +1,150 @@
-"""DecisionTable, Request, State -> Decision."""
+"""
+DecisionTable, request, Situation -> Decision.
+
+A request comes as a `Request`, as a plain mapping, or `Prepared`, which is the quickest. What is found by
+its code is the answer at once; else the decision is made, and kept.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping
 
 from ..schemas.decision import Decision
 from ..schemas.policy import Limit, Rule
 from ..schemas.request import Request
 from .chain import Routing, expected_cost_nusd, route
 from .facts import Facts, facts_of
+from .finished import priced, renamed
+from .plain import request_from
+from .prepared import Prepared, prepared
+from .readers import own_tokens, read
 from .situation import Situation, observe
 from .table import DecisionTable
 
-__all__ = ["decide", "decide_facts", "observe"]
-
-MOST_KEPT = 4096
-"""Finished decisions kept per situation; past that the store starts afresh."""
+__all__ = ["Prepared", "decide", "decide_facts", "observe"]
 
 
-def decide(table: DecisionTable, request: Request, situation: Situation) -> Decision:
+def decide(
+    table: DecisionTable, request: Request | Prepared | Mapping[str, object], situation: Situation
+) -> Decision:
     """
     The chain for a request, or a refusal.
 
+    Args:
+        request: a mapping has plain values, as `request_from` takes them.
+
     Raises:
         RequestError: the request lacks a fact, or gives an impossible one.
+        ValueError: the request was prepared, or the situation made, for another table.
     """
-    return decide_facts(table, facts_of(table, request), situation)
+    if isinstance(request, Prepared):
+        if request.table is not table:
+            raise ValueError("this request was prepared for another policy")
+        return decide_prepared(request, situation)
+    if isinstance(request, dict):
+        return decide_plain(table, request, situation)
+    asked = request if isinstance(request, Request) else request_from(request)
+    return decide_facts(table, facts_of(table, asked), situation)
 
 
 def decide_facts(table: DecisionTable, facts: Facts, situation: Situation) -> Decision:
     """Decide for facts that are complete."""
-    alive = alive_rows(table, facts, situation)
-    cell = _cell(table, facts, alive)
-    decision: Decision | None = situation.finished.get(cell)
+    return decide_prepared(prepared(table, facts), situation)
+
+
+def decide_prepared(request: Prepared, situation: Situation) -> Decision:
+    """Decide for a request that was prepared for the situation's table."""
+    table = request.table
+    if situation.table is not table:
+        raise ValueError("this situation was made for another policy")
+    alive = situation.small[request.small]
+    if alive is None:
+        alive = situation.fill(request.small)
+    for mask in request.masks:
+        alive &= mask
+    if request.special is not None:
+        return _special(request, alive, situation)
+    limits = alive & table.limit_mask
+    key = (request.tail + alive.bit_length(), limits) if limits else request.tail + alive.bit_length()
+    decision = situation.finished.exact.get(key)
     if decision is None:
-        rule, limits = matching(table, alive)
-        decision = decision_of(table, facts, rule, route(table, facts, situation, rule, limits))
-        if len(situation.finished) >= MOST_KEPT:
-            situation.finished.clear()
-        situation.finished[cell] = decision
+        decision = _made(table, alive, (request.tail, limits), key, situation, lambda: request.facts)
     return decision
+
+
+def decide_plain(table: DecisionTable, values: Mapping[str, object], situation: Situation) -> Decision:
+    """
+    Decide for plain values.
+
+    Raises:
+        RequestError: the request lacks a fact, or gives an impossible one.
+    """
+    codes = table.codes
+    code = read(table.readers, values)
+    if code is None:  # something unusual, or wrong
+        return decide_facts(table, facts_of(table, request_from(values)), situation)
+    if situation.table is not table:
+        raise ValueError("this situation was made for another policy")
+    small = code & codes.small_low
+    alive = situation.small[small]
+    if alive is None:
+        alive = situation.fill(small)
+    for large in codes.large:
+        alive &= large.masks[code >> large.shift & large.low]
+    tail = code & codes.tail_mask
+    limits = alive & table.limit_mask
+    key = (tail + alive.bit_length(), limits) if limits else tail + alive.bit_length()
+    decision = situation.finished.exact.get(key)
+    if decision is None:
+        decision = _made(
+            table, alive, (tail, limits), key, situation, lambda: facts_of(table, request_from(values))
+        )
+    if code >= codes.token_place:
+        return _costed(table, decision, *own_tokens(table.readers, values))
+    return decision
+
+
+def _special(request: Prepared, alive: int, situation: Situation) -> Decision:
+    """Decide for a request that its code doesn't say all of."""
+    table, facts = request.table, request.facts
+    if facts.delegated_by is not None:
+        alive |= alive_rows(table, facts.delegated_by, situation) & table.limit_mask
+    limits = alive & table.limit_mask
+    cell = (request.tail, limits, request.special)
+    decision = situation.finished.exact.get((alive.bit_length(), *cell))
+    if decision is None:
+        decision = _made(table, alive, cell, (alive.bit_length(), *cell), situation, lambda: facts)
+    return _costed(table, decision, facts.input_tokens, facts.output_tokens) if facts.own_tokens else decision
+
+
+def _made(
+    table: DecisionTable,
+    alive: int,
+    cell: tuple[Hashable, ...],
+    key: Hashable,
+    situation: Situation,
+    facts: Callable[[], Facts],
+) -> Decision:
+    """A decision that isn't kept yet, by `key`; `cell` is what tells it apart beside the rule."""
+    rule, limits = matching(table, alive)
+    alike = (table.outcome_of[alive.bit_length() - table.limit_bits - 1], *cell)
+    decision = situation.finished.alike.get(alike)
+    if decision is None:
+        given = facts()
+        decision = decision_of(table, given, rule, route(table, given, situation, rule, limits))
+        situation.finished.keep_alike(alike, decision)
+    elif rule is not None and decision.rule is not None and decision.rule != rule.name:
+        decision = renamed(decision, rule.name)
+    situation.finished.keep(key, decision)
+    return decision
+
+
+def _costed(table: DecisionTable, decision: Decision, input_tokens: int, output_tokens: int) -> Decision:
+    """A decision with the expected cost for these token counts."""
+    if not decision.chain:
+        return decision
+    cost_nusd = expected_cost_nusd(table.policy.models[decision.chain[0]], input_tokens, output_tokens)
+    return decision if cost_nusd == decision.cost_estimate_nusd else priced(decision, cost_nusd)
 
 
 def alive_rows(table: DecisionTable, facts: Facts, situation: Situation) -> int:
@@ -50,21 +157,18 @@ def alive_rows(table: DecisionTable, facts: Facts, situation: Situation) -> int:
     if situation.table is not table:
         raise ValueError("this situation was made for another policy")
     alive = situation.rows
-    for name, column in table.columns:
+    for name, column in table.columns.items():
         alive &= column.rows(facts.values[name])
     if facts.delegated_by is not None:
-        alive |= _of_limits(table, alive_rows(table, facts.delegated_by, situation))
+        alive |= alive_rows(table, facts.delegated_by, situation) & table.limit_mask
     return alive
-
-
-def _of_limits(table: DecisionTable, alive: int) -> int:
-    """Of some rows those of hard limits."""
-    return alive & ((1 << table.limit_bits) - 1)
 
 
 def matching(table: DecisionTable, alive: int) -> tuple[Rule | None, tuple[Limit, ...]]:
     """The first rule among the rows that match, and all hard limits, in the order written."""
-    rule = table.rule_of[(alive >> table.limit_bits).bit_length() - 1]
+    rule = table.rule_of[alive.bit_length() - table.limit_bits - 1]
+    if not alive & table.limit_mask:
+        return rule, ()
     limits = dict.fromkeys(
         row.statement for row in table.limit_rows if alive & row.bit and isinstance(row.statement, Limit)
     )
@@ -91,24 +195,4 @@ def decision_of(table: DecisionTable, facts: Facts, rule: Rule | None, routing: 
         refusal=routing.refusal,
         until=routing.until,
         policy_digest=table.policy.digest,
-    )
-
-
-def _cell(table: DecisionTable, facts: Facts, alive: int) -> tuple[object, ...]:
-    """What tells requests apart beyond this: same cell, same decision (in one situation)."""
-    limits = _of_limits(table, alive)
-    rule = (alive >> table.limit_bits).bit_length()
-    return (
-        rule,
-        limits,
-        facts.complexity_tier,
-        facts.domain,
-        facts.requires,
-        facts.story_tier,
-        facts.tier,
-        facts.preferred,
-        facts.story_models,
-        facts.failures,
-        facts.input_tokens,
-        facts.output_tokens,
     )

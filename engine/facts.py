@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from ..policy.names import did_you_mean
 from ..schemas.errors import Problem, RequestError
@@ -11,7 +12,9 @@ from ..schemas.policy import Fact, FactKind, Policy
 from ..schemas.records import dataclass
 from ..schemas.request import Request
 from .conditions import FactValue
-from .table import DecisionTable
+
+if TYPE_CHECKING:
+    from .table import DecisionTable
 
 MOST = 10**15
 """No number of a request is as large."""
@@ -26,7 +29,7 @@ class Facts:
 
     `values` has every fact of the policy. Tiers are numbers, lowest 0. `story_models` are keys;
     `unknown_models` those that the story names and the policy doesn't have. `delegated_by` are the
-    facts of the story whose sub-task this is.
+    facts of the story whose sub-task this is. `own_tokens`: its token counts aren't the policy's estimate.
     """
 
     values: Mapping[str, FactValue]
@@ -43,6 +46,7 @@ class Facts:
     unknown_models: tuple[str, ...]
     failures: tuple[tuple[str, int | None], ...]
     delegated_by: Facts | None
+    own_tokens: bool
 
 
 def facts_of(table: DecisionTable, request: Request, story: Facts | None = None) -> Facts:
@@ -77,6 +81,9 @@ def facts_of(table: DecisionTable, request: Request, story: Facts | None = None)
         raise RequestError(tuple(problems))
     values = {name: given.get(name, fact.default) for name, fact in policy.facts.items()}
     values["requires"] = request.requires
+    estimate = policy.estimate_input_tokens, policy.estimate_output_tokens
+    input_tokens = _tokens(request.input_tokens, estimate[0])
+    output_tokens = _tokens(request.output_tokens, estimate[1])
     resolved = [(name, table.references.get(name)) for name in request.story_models]
     return Facts(
         complexity_tier=tier_of(policy, float(given["complexity"])),  # type: ignore[arg-type]
@@ -84,8 +91,8 @@ def facts_of(table: DecisionTable, request: Request, story: Facts | None = None)
         defaulted=frozenset(name for name in policy.facts if name not in given),
         requires=request.requires,
         domain=str(values["domain"]),
-        input_tokens=_tokens(request.input_tokens, policy.estimate_input_tokens),
-        output_tokens=_tokens(request.output_tokens, policy.estimate_output_tokens),
+        input_tokens=input_tokens,
+        output_tokens=output_tokens,
         story_tier=None if request.story_tier is None else tiers[request.story_tier],
         tier=None if request.tier is None else tiers[request.tier],
         preferred=None if request.preferred is None else table.references[request.preferred],
@@ -93,6 +100,7 @@ def facts_of(table: DecisionTable, request: Request, story: Facts | None = None)
         unknown_models=tuple(name for name, key in resolved if key is None),
         failures=tuple((f.cause, None if f.tier is None else tiers[f.tier]) for f in request.failures),
         delegated_by=story,
+        own_tokens=(input_tokens, output_tokens) != estimate,
     )
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import field
 from datetime import UTC, datetime
-from typing import Any
 
 from ..schemas.policy import Action, Budget, BudgetIn, During, Level, Model
 from ..schemas.records import dataclass
 from ..schemas.request import Spend, State
 from .compile import row_conditions
 from .conditions import budget_holds
+from .finished import Finished
 from .periods import period_of
 from .table import DecisionTable
 from .windows import active
@@ -37,7 +37,8 @@ class Situation:
     `standing` gives for a domain with budgets of its own, and for None (every other request), the
     worst level in force, out of `reached`, which has each budget that reached a level. `paused`
     names for a model the budget that pauses it, `unusable` what is wrong with it whatever the
-    request. `finished` keeps decisions; it is a cache, not a part of the value.
+    request. `small` has the rows that each combination of small columns' cells leaves alive here, as
+    soon as somebody asked for it, and `finished` the decisions; both are caches, not a part of the value.
     """
 
     table: DecisionTable
@@ -49,7 +50,13 @@ class Situation:
     standing: Mapping[str | None, Standing | None]
     paused: Mapping[str, Budget]
     unusable: Mapping[str, str]
-    finished: dict[Any, Any] = field(default_factory=dict, compare=False)
+    small: list[int | None] = field(compare=False, repr=False)
+    finished: Finished = field(default_factory=Finished, compare=False, repr=False)
+
+    def fill(self, small: int) -> int:
+        """Work out the rows that a combination of small columns' cells leaves alive."""
+        alive = self.small[small] = self.rows & self.table.codes.small[small]
+        return alive
 
     def standing_for(self, domain: str) -> Standing | None:
         """The worst level in force for a request of a domain."""
@@ -79,7 +86,18 @@ def observe(table: DecisionTable, state: State) -> Situation:
         standing={d: _standing(reached, d) for d in (None, *table.scoped_domains)},
         paused=_paused(table, reached),
         unusable=dict(_unusable(table, state)),
+        small=[None] * len(table.codes.small),
     )
+
+
+def spend_key(table: DecisionTable, spend: Mapping[str, Spend]) -> tuple[object, ...]:
+    """What of the spend is told apart by a table: the levels that are reached, the conditions that hold."""
+    budgets = table.policy.budgets
+    levels = (level_of(budget, spend.get(name, UNSPENT)) for name, budget in budgets.items())
+    holds = (
+        budget_holds(c, budgets[c.budget], spend.get(c.budget, UNSPENT)) for c in table.budget_conditions
+    )
+    return (*levels, *holds)
 
 
 def spend_of(state: State, budget: Budget) -> Spend:

@@ -6,11 +6,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from ..schemas.plan import BudgetShare, LevelReached
-from ..schemas.policy import Budget, BudgetIn, Model
+from ..schemas.policy import Budget, Model
 from ..schemas.request import Spend
-from .compile import row_conditions
-from .conditions import budget_holds
-from .situation import UNSPENT, Situation, belongs, level_of, observe, spend_of
+from .situation import UNSPENT, Situation, belongs, level_of, observe, spend_key, spend_of
 from .table import DecisionTable
 
 
@@ -30,7 +28,6 @@ class Spending:
     reached: dict[tuple[str, int], str | None] = field(default_factory=dict)
     levels: list[LevelReached] = field(default_factory=list)
     dearest: dict[str, tuple[int, str]] = field(default_factory=dict)
-    conditions: tuple[BudgetIn, ...] = ()
     situations: dict[object, Situation] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -38,20 +35,14 @@ class Spending:
             if budget.period != "story":
                 self.spend[budget.name] = spend_of(self.start.state, budget)
             self._note_levels(budget, None)
-        read = (c for row in self.table.state_rows for c in row_conditions(row) if isinstance(c, BudgetIn))
-        self.conditions = tuple(dict.fromkeys(read))
 
     def situation(self) -> Situation:
         """What the spend so far means; worked out once for all spends that nothing tells apart."""
-        budgets = self.table.policy.budgets
-        levels = tuple(level_of(budget, self._spent(budget)) for budget in self._budgets())
-        holds = tuple(
-            budget_holds(c, budgets[c.budget], self._spent(budgets[c.budget])) for c in self.conditions
-        )
-        found = self.situations.get((levels, holds))
+        key = spend_key(self.table, self.spend)
+        found = self.situations.get(key)
         if found is None:
             found = observe(self.table, replace(self.start.state, spend=dict(self.spend)))
-            self.situations[levels, holds] = found
+            self.situations[key] = found
         return found
 
     def next_story(self) -> None:

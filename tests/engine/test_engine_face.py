@@ -297,14 +297,16 @@ def test_the_kept_situation_never_gives_a_stale_answer() -> None:
     Whatever the clock, the money and the models did before, the answer is that of a fresh engine.
     """
     rng = seeded("face")
+    seen: set[int] = set()
     kept: list[bool] = []
     for _ in range(max(PAIRS // 6_000, 5)):
         calls = Calls(rng)
         for _ in range(40):
             asked = next(calls)
-            before = ENGINE._last
             decision, explanation = ENGINE.decide(**asked), ENGINE.explain(**asked)
-            kept.append(before is ENGINE._last)
+            there = id(ENGINE.situation(**{n: asked[n] for n in WORLD if n in asked}).finished)
+            kept.append(there in seen)
+            seen.add(there)
 
             assert fresh(asked) == explanation, asked
             assert decision == explanation.decision, asked

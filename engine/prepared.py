@@ -1,0 +1,55 @@
+"""Facts -> Prepared: a request in the terms of one table, to be decided in any situation."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+
+from ..schemas.records import dataclass
+from ..schemas.request import Request
+from .codes import split
+from .facts import Facts, facts_of
+from .table import DecisionTable
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """
+    A request whose facts are complete and checked, good for its table alone.
+
+    `small` says in which cells of the small columns it lies, `masks` are those of its cells of the large
+    ones, `tail` is what the chain depends on beside rule and limits. `special` is what no place of a code
+    holds: models of the story, failures, token counts that only exact costs tell apart, the story whose
+    sub-task this is; None where there is nothing of it, and the tokens are the policy's estimate.
+    """
+
+    table: DecisionTable
+    small: int
+    masks: tuple[int, ...]
+    tail: int
+    special: Hashable | None
+    facts: Facts
+
+
+def prepare(table: DecisionTable, request: Request) -> Prepared:
+    """
+    Make a request ready to be decided many times.
+
+    Raises:
+        RequestError: the request lacks a fact, or gives an impossible one.
+    """
+    return prepared(table, facts_of(table, request))
+
+
+def prepared(table: DecisionTable, facts: Facts) -> Prepared:
+    """Complete facts, ready to be decided many times."""
+    codes = table.codes
+    small, masks, tail = split(codes, codes.code(table.columns, facts))
+    return Prepared(table, small, masks, tail, _special(table, facts), facts)
+
+
+def _special(table: DecisionTable, facts: Facts) -> Hashable | None:
+    tokens = (facts.input_tokens, facts.output_tokens) if facts.own_tokens else None
+    if not (facts.story_models or facts.failures or facts.own_tokens or facts.delegated_by):
+        return None
+    known = tokens is not None and table.codes.token_part(*tokens) is not None
+    return facts.story_models, facts.failures, None if known else tokens
