@@ -17,7 +17,7 @@ from decimal import Decimal
 from itertools import islice
 from pathlib import Path
 from time import time
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .engine.compile import compile_policy
 from .engine.decide import Prepared, decide
@@ -379,10 +379,7 @@ def _spend(budget: str, amount: Spend | float | Decimal) -> Spend:
     return spend
 
 
-_Asked = TypeVar("_Asked")
-
-
-def _asked(request: _Asked | None, facts: Mapping[str, object]) -> _Asked | Mapping[str, object]:
+def _asked(request: Any, facts: Mapping[str, object]) -> Any:
     """The request, or the mapping of its fields."""
     if request is None:
         return facts

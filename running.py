@@ -23,12 +23,13 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from .engine.limits import with_changes, with_monthly_limit
+from .engine.plain import request_from
 from .engine.situation import Situation
 from .providers.adapters.choose import Adapters
 from .providers.health import Breakers
 from .providers.keys import available_models
 from .providers.sizes import likely_input_tokens
-from .router import Engine, PolicyPath, request_from
+from .router import Engine, PolicyPath
 from .schemas.calls import Message, Piece, ToolCall
 from .schemas.decision import Decision, Outcome
 from .schemas.errors import ChainError, GateError, LedgerMisuse, Problem, RequestError, RoutingError

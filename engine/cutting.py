@@ -137,22 +137,23 @@ def set_column(
     for bit, found in rows.items():
         kind = tuple((c.values, c.negated) for c in found if isinstance(c, ValueIs))
         alike[kind] = alike.get(kind, (0, found))[0] | bit, found
-    kinds = frozenset(abilities)
+    bit_of = {word: 1 << n for n, word in enumerate(words)}
+    able_to = {kind: sum(bit_of.get(word, 0) for word in kind) for kind in abilities}
     cells: _Cells = {}
     cell_of = []
     for bits in range(2 << len(words)):
-        known = frozenset(word for n, word in enumerate(words) if bits >> n & 1)
-        unknown = bits >> len(words)
-        # Unknown words tell no rows apart; but a set of only those isn't empty either.
-        required = known or frozenset({"?"} if unknown else ())
         mask = everything
-        for of_kind, found in alike.values():
-            if not all(fact_holds(c, required) for c in found):
-                mask &= ~of_kind
-        able = frozenset() if unknown else frozenset(kind for kind in kinds if known <= kind)
+        if alike:
+            # Unknown words tell no rows apart; but a set of only those isn't empty either.
+            known = frozenset(word for word, bit in bit_of.items() if bits & bit)
+            required = known or frozenset({"?"} if bits else ())
+            for of_kind, found in alike.values():
+                if not all(fact_holds(c, required) for c in found):
+                    mask &= ~of_kind
+        able = frozenset(kind for kind, has in able_to.items() if not bits & ~has)
         cell_of.append(cells.setdefault((mask, able), len(cells)))
     column = SetColumn(
-        bits={word: 1 << n for n, word in enumerate(words)},
+        bits=bit_of,
         cells=tuple(cell_of),
         masks=tuple(mask for mask, _ in cells),
     )

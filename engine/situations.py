@@ -42,7 +42,7 @@ class Situations:
         self._stretch: Stretch | None = None
 
     def of(self, state: State) -> tuple[Stretch, Situation]:
-        """A situation in which the same is decided as in this state, and the stretch of time that it is for."""
+        """A situation in which the same is decided as in this state, and the stretch of time it is for."""
         stretch, moment = self._stretch, state.now.timestamp()
         if stretch is None or not stretch.start <= moment < stretch.end:
             stretch = self._stretch = Stretch(moment, _next_turn(self._table, state.now).timestamp())

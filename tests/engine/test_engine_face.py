@@ -20,6 +20,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from policyctl import Engine
+from policyctl.engine.situations import Situations
 from policyctl.schemas.decision import Decision, Explanation, Outcome
 from policyctl.schemas.errors import PolicyError, RequestError
 from policyctl.schemas.policy import NANO
@@ -241,6 +242,9 @@ def test_dollars_are_exact() -> None:
 # --- the kept situation ------------------------------------------------------------------------------
 
 
+WORLD = ("now", "spend", "down", "available")
+
+
 class Calls:
     """
     Random calls: a clock that walks, jumps and stops around the days on which clocks change.
@@ -288,7 +292,8 @@ def fresh(asked: dict[str, Any]) -> Explanation:
     """
     engine = Engine.__new__(Engine)
     engine.__dict__.update(vars(ENGINE))
-    engine._last = None
+    engine._situations = Situations(ENGINE.table)
+    engine._usual = None
     return engine.explain(**asked)
 
 
@@ -304,7 +309,7 @@ def test_the_kept_situation_never_gives_a_stale_answer() -> None:
         for _ in range(40):
             asked = next(calls)
             decision, explanation = ENGINE.decide(**asked), ENGINE.explain(**asked)
-            there = id(ENGINE.situation(**{n: asked[n] for n in WORLD if n in asked}).finished)
+            there = id(ENGINE.situation(**{name: asked[name] for name in WORLD}).finished)
             kept.append(there in seen)
             seen.add(there)
 

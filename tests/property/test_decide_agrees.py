@@ -8,7 +8,7 @@ two disagree is made smaller and kept in tests/cases/decide, where every later r
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,9 +18,10 @@ import pytest
 
 from policyctl.engine.compile import compile_policy
 from policyctl.engine.decide import decide, observe
+from policyctl.engine.prepared import prepare
 from policyctl.schemas.decision import Decision
 from policyctl.schemas.errors import RequestError
-from policyctl.schemas.policy import CheckedPolicy, Policy
+from policyctl.schemas.policy import CAPABILITIES, CheckedPolicy, Policy
 from policyctl.schemas.request import Request, State
 
 from ..reference import evaluator
@@ -75,13 +76,39 @@ def told(decision: Decision | RequestError) -> Answer:
 
 
 def by_engine(table: Any, request: Request, situation: Any) -> Answer:
-    """A crash is an answer too: whatever it is, it is the finding."""
+    """
+    The answer to a request, however it is asked: as it is, prepared, or as plain values.
+
+    A crash is an answer too: whatever it is, it is the finding. So are two ways with two answers.
+    """
+    answers = {
+        "as it is": answer_of(lambda: decide(table, request, situation)),
+        "prepared": answer_of(lambda: decide(table, prepare(table, request), situation)),
+    }
+    if request.requires <= set(CAPABILITIES):  # a story may require what nobody can, a program may not
+        plain = as_plain(request)
+        answers["as plain values"] = answer_of(lambda: decide(table, plain, situation))
+    first, *others = answers.values()
+    return first if others == [first] * len(others) else {"outcome": f"depends on the way: {answers}"}
+
+
+def answer_of(ask: Callable[[], Decision]) -> Answer:
     try:
-        return told(decide(table, request, situation))
+        return told(ask())
     except RequestError as error:
         return told(error)
     except Exception as error:
         return {"outcome": f"{type(error).__name__}: {error}"}
+
+
+def as_plain(request: Request) -> dict[str, Any]:
+    """The request as a program has it: only what it says, and inputs beside the rest."""
+    said = {
+        field.name: getattr(request, field.name)
+        for field in fields(request)
+        if getattr(request, field.name) != getattr(Request(), field.name)
+    }
+    return {**said.pop("inputs", {}), **said}
 
 
 def differences(case: Case) -> dict[str, tuple[Any, Any]]:
@@ -196,7 +223,7 @@ def report(case: Case, origin: str) -> str:
 @pytest.mark.parametrize("share", range(SHARES))
 def test_engine_agrees_with_the_reference(share: int) -> None:
     """
-    For random policies, requests and states both give the same answer.
+    For random policies, requests and states both give the same answer, whichever way it is asked for.
     """
     origin = f"seed {SEED}, share {share}"
     print(origin)  # pytest shows it where the engine stops before any answer
