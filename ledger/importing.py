@@ -24,7 +24,7 @@ from .money import MOST_NUSD, MOST_TOKENS, Charge, recorded_cost
 from .rows import INSERT, find, recorded_row
 from .tx import Tx, Value, trouble
 from .usage_log import read_lines
-from .windows import milliseconds, moment
+from .windows import milliseconds
 
 TOGETHER = 10_000
 MOST_TOLD = 20
@@ -208,9 +208,15 @@ def _named(line: Mapping[str, object]) -> str:
     return name
 
 
+_FLAGS = {flag.value: flag for flag in Flag}
+
+
 def _flag(line: Mapping[str, object]) -> Flag | None:
     told = line.get("flag")
-    return next((flag for flag in Flag if flag.value == told), None)
+    return _FLAGS.get(told) if isinstance(told, str) else None
+
+
+_YEAR_3000_MS = 32_503_680_000_000
 
 
 def _when(value: object, zone: tzinfo) -> int:
@@ -223,7 +229,7 @@ def _when(value: object, zone: tzinfo) -> int:
         else:
             raise _Unclear("it has no timestamp")
         found = milliseconds(when)
-        if found < 0 or moment(found).year > 2999:
+        if not 0 <= found < _YEAR_3000_MS:
             raise _Unclear("its time is out of range")
     except (ValueError, OverflowError, OSError) as error:
         if isinstance(error, _Unclear):

@@ -14,6 +14,7 @@ from .tx import Tx, Value, misuse
 
 _OWN = tuple(field.name for field in fields(Attempt) if field.name != "most_nusd")
 _own_of = attrgetter(*_OWN)
+_FALLBACK_USED = _OWN.index("fallback_used")
 _USED = (
     "input_tokens",
     "output_tokens",
@@ -98,7 +99,9 @@ def digest_of(attempt: Attempt, hold_nusd: int) -> str:
 
 
 def _own_values(attempt: Attempt) -> list[Value]:
-    return [int(value) if isinstance(value, bool) else value for value in _own_of(attempt)]
+    own: list[Value] = list(_own_of(attempt))
+    own[_FALLBACK_USED] = int(attempt.fallback_used)
+    return own
 
 
 @dataclass(frozen=True, slots=True)

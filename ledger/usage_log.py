@@ -182,7 +182,7 @@ def read_lines(path: Path) -> Iterator[tuple[int, dict[str, object] | None, byte
 
 def _object(line: bytes) -> dict[str, object] | None:
     try:
-        found = json.loads(line)
+        found = json.loads(line.decode("utf-8-sig"))
     except (ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None
