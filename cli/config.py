@@ -6,9 +6,9 @@ Where the command finds what it isn't told: flag > POLICYCTL_* > policyctl.toml 
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from functools import lru_cache
 from io import StringIO
 from pathlib import Path
 
@@ -227,7 +227,7 @@ def _table(folder: Path) -> _Table | None:
     own, project = folder / "policyctl.toml", folder / "pyproject.toml"
     if own.is_file():
         return _Table(own, "", _checked(_read(own), own))
-    if project.is_file():
+    if project.is_file() and _may_have_settings(_text(project)):
         tool = _read(project).get("tool", {})
         table = tool.get("policyctl") if isinstance(tool, dict) else None
         if isinstance(table, dict):
@@ -235,11 +235,28 @@ def _table(folder: Path) -> _Table | None:
     return None
 
 
+def _may_have_settings(project: str) -> bool:
+    """Whether a pyproject.toml may have [tool.policyctl], in any spelling; few have, and TOML is slow."""
+    plain = project.translate(_SPACES_AND_QUOTES)
+    return any(start in plain for start in ("tool.policyctl", "[tool]", "tool={")) or "\\u" in project.lower()
+
+
+_SPACES_AND_QUOTES = {ord(c): None for c in " \t\"'"}
+
+
 def _read(path: Path) -> dict[str, object]:
     try:
-        return tomllib.loads(_text(path))
-    except (RecursionError, tomllib.TOMLDecodeError) as error:
+        return _parsed(_text(path))
+    except (RecursionError, ValueError) as error:
         raise click.UsageError(f"{path} can't be read: {error}") from error
+
+
+@lru_cache(maxsize=16)
+def _parsed(text: str) -> dict[str, object]:
+    """A configuration file as TOML; each setting asks for it, and it takes a while."""
+    import tomllib  # most policies have none
+
+    return tomllib.loads(text)
 
 
 def _text(path: Path) -> str:

@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import sys
-import textwrap
 from collections.abc import Iterable, Sequence
 from typing import IO
 from unicodedata import combining, east_asian_width
@@ -108,6 +106,8 @@ def width() -> int:
     """Columns to lay out for: COLUMNS, else the terminal's, else 80 in a pipe."""
     if "COLUMNS" not in os.environ and not (sys.stdout and sys.stdout.isatty()):
         return PIPED
+    import shutil
+
     return max(NARROWEST, min(shutil.get_terminal_size((PIPED, 24)).columns, WIDEST))
 
 
@@ -181,13 +181,17 @@ def hang(head: str, text: str) -> list[str]:
     room = width() - start
     if room < 20 or cells(text) <= room or click.unstyle(text) != text:
         return [head + text]
-    first, *rest = textwrap.wrap(text, room, break_long_words=False, break_on_hyphens=False) or [""]
+    from textwrap import wrap
+
+    first, *rest = wrap(text, room, break_long_words=False, break_on_hyphens=False) or [""]
     return [head + first, *(" " * start + line for line in rest)]
 
 
 def paragraph(text: str, *, indent: int = 0) -> list[str]:
     """Running text, wrapped."""
-    return textwrap.wrap(
+    from textwrap import wrap
+
+    return wrap(
         text,
         width(),
         initial_indent=" " * indent,

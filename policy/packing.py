@@ -13,8 +13,9 @@ from dataclasses import fields
 from decimal import Decimal, InvalidOperation
 from enum import Enum
 from functools import cache
+from sys import modules
 from types import NoneType, UnionType
-from typing import Any, NamedTuple, Union, get_args, get_origin, get_type_hints
+from typing import Any, NamedTuple, Union, get_args, get_origin
 
 from ..schemas.checked import Checked, PolicyFile
 from ..schemas.diagnostics import Diagnostic, Report
@@ -183,10 +184,15 @@ _CONTAINERS: dict[Any, Callable[..., Form]] = {tuple: _tuple, frozenset: _set, M
 
 def _record(kind: Any) -> Form:
     """The fields of a class, in their order, without their names."""
-    types = get_type_hints(kind)
     names = [field.name for field in fields(kind)]
-    forms = [_form(types[name]) for name in names]
+    forms = [_form(_type(str(field.type), kind.__module__)) for field in fields(kind)]
     return _row(forms, lambda values: kind(*values), lambda made: [getattr(made, name) for name in names])
+
+
+@cache
+def _type(annotation: str, module: str) -> Any:
+    """What an annotation in one of our modules means; `get_type_hints` would read each of 200 anew."""
+    return eval(annotation, vars(modules[module]))  # noqa: S307  # the text of our own source
 
 
 def _row(forms: list[Form], make: Callable[[list[Any]], Any], parts: Callable[[Any], Any]) -> Form:

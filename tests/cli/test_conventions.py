@@ -581,6 +581,11 @@ def test_several_policies_named_are_one(here: Path) -> None:
         ("policyctl.toml", 'policy = "policies/team.policy"\n'),
         ("policyctl.toml", 'policy = ["policies/team.policy"]\n'),
         ("pyproject.toml", '[tool.policyctl]\npolicy = "policies/team.policy"\n'),
+        ("pyproject.toml", '[ tool . "policyctl" ]\npolicy = "policies/team.policy"\n'),
+        ("pyproject.toml", '["\\u0074ool".policyctl]\npolicy = "policies/team.policy"\n'),
+        ("pyproject.toml", '[tool]\npolicyctl.policy = "policies/team.policy"\n'),
+        ("pyproject.toml", 'tool.policyctl.policy = "policies/team.policy"\n'),
+        ("pyproject.toml", 'tool = {policyctl = {policy = "policies/team.policy"}}\n'),
     ],
 )
 def test_a_configuration_file_names_the_policy(here: Path, file: str, text: str) -> None:
