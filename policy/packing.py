@@ -13,6 +13,7 @@ from dataclasses import fields
 from decimal import Decimal, InvalidOperation
 from enum import Enum
 from functools import cache
+from itertools import product
 from sys import modules
 from types import NoneType, UnionType
 from typing import Any, NamedTuple, Union, get_args, get_origin
@@ -30,10 +31,16 @@ class Spoilt(ValueError):
 
 
 class Form(NamedTuple):
-    """How the values of a type are written, and how they are read."""
+    """
+    How the values of a type are written, and how they are read.
+
+    `plain` are the types that stay as they are, where it is only those: they are told by their types alone,
+    many at a time.
+    """
 
     pack: Callable[[Any], Json]
     unpack: Callable[[Json], Any]
+    plain: tuple[type, ...] = ()
 
 
 def pack(checked: Checked) -> dict[str, Json]:
@@ -105,7 +112,7 @@ def _plain(*kinds: type) -> Form:
             raise Spoilt
         return value
 
-    return Form(lambda value: value, unpack)
+    return Form(lambda value: value, unpack, kinds)
 
 
 def _decimal(value: Json) -> Decimal:
@@ -148,10 +155,13 @@ def _tuple(*kinds: Any) -> Form:
     if kinds[-1] is not Ellipsis:
         return _row([_form(kind) for kind in kinds], tuple, lambda values: values)
     form = _form(kinds[0])
-    return Form(
-        lambda values: [form.pack(value) for value in values],
-        lambda values: tuple([form.unpack(value) for value in _list(values)]),
-    )
+
+    def unpack(values: Json) -> tuple[Any, ...]:
+        if form.plain and set(map(type, _list(values))).issubset(form.plain):
+            return tuple(values)
+        return tuple([form.unpack(value) for value in _list(values)])
+
+    return Form(lambda values: [form.pack(value) for value in values], unpack)
 
 
 def _set(kind: Any) -> Form:
@@ -197,12 +207,18 @@ def _type(annotation: str, module: str) -> Any:
 
 def _row(forms: list[Form], make: Callable[[list[Any]], Any], parts: Callable[[Any], Any]) -> Form:
     """A list of so many values, each with its own form."""
-    packs, unpacks = [form.pack for form in forms], [form.unpack for form in forms]
+    packs = [form.pack for form in forms]
+    unpacks = [(index, form.unpack) for index, form in enumerate(forms) if not form.plain]
+    plain = [index for index, form in enumerate(forms) if form.plain]
+    types = set(product(*(forms[index].plain for index in plain)))
 
     def unpack(values: Json) -> Any:
-        if len(_list(values)) != len(unpacks):
+        if len(_list(values)) != len(forms) or tuple([type(values[index]) for index in plain]) not in types:
             raise Spoilt
-        return make([read(value) for read, value in zip(unpacks, values, strict=True)])
+        values = [*values]
+        for index, read in unpacks:
+            values[index] = read(values[index])
+        return make(values)
 
     return Form(
         lambda made: [write(part) for write, part in zip(packs, parts(made), strict=True)],
