@@ -189,8 +189,7 @@ class Router:
         """
         observe = asked.pop("observe", None)
         job = self.job(prompt, **asked)
-        loop, executor = self._running()
-        with closing(loop.iterate(executor.stream(job, self._told(observe)))) as pieces:
+        with closing(self.pieces(job, observe)) as pieces:
             for piece in pieces:
                 yield _served(piece) if isinstance(piece, Result) else piece
 
@@ -207,6 +206,11 @@ class Router:
         """Answer a job; whatever becomes of it is the result, and nothing is raised for a refusal."""
         loop, executor = self._running()
         return loop.run(executor.run(job, self._told(observe)))
+
+    def pieces(self, job: Job, observe: Observer | None = None) -> Generator[Piece | Result, None, None]:
+        """The same piece by piece; the Result comes last. Gates aren't looked at."""
+        loop, executor = self._running()
+        return loop.iterate(executor.stream(job, self._told(observe)))
 
     def job(
         self,

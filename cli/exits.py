@@ -13,4 +13,6 @@ class Exit(IntEnum):
     USAGE = 2
     NO_MODEL = 3
     BUDGET_REFUSED = 4
+    FAILED = 5
+    GATE_FAILED = 6
     INTERRUPTED = 130

@@ -20,6 +20,8 @@ VERBS = {
     "convert": "Write a policy in the other surface: .policy text as YAML, or the other way round.",
     "explain": "Say which models answer a request or story, why, and what would change it.",
     "select": "Choose the models for a request: the chain, its cost, its reason.",
+    "complete": "Answer a prompt: decide, ask, fall back, write down what it cost.",
+    "run": "Run a story: decide, ask, check, escalate, write down what it cost.",
     "test": "Run a policy's tests; say what they cover and would notice.",
     "plan": "Plan a PRD: each story's model and cost, the sums, and what they do to the budgets.",
     "diff": "Say which requests two policies decide differently.",

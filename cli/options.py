@@ -95,8 +95,20 @@ def policy_option(function: F) -> F:
 
 def request_options(function: F) -> F:
     """Everything that can be said of a request and of the world."""
-    for decorate in reversed(_request_options()):
+    for decorate in reversed(_request_options().values()):
         function = decorate(function)
+    return function
+
+
+OF_ANOTHER_WORLD = {"at": None, "spend": (), "down": (), "failures": (), "available": False}
+"""Options of `request_options` that a request which is really sent can't have, with what they then are."""
+
+
+def work_options(function: F) -> F:
+    """Everything that can be said of a request which is really sent: the world is as it is."""
+    for name, decorate in reversed(_request_options().items()):
+        if name not in OF_ANOTHER_WORLD:
+            function = decorate(function)
     return function
 
 
@@ -107,52 +119,58 @@ def plan_options(function: F) -> F:
     return function
 
 
-def _request_options() -> list[Callable[[F], F]]:
+def _request_options() -> dict[str, Callable[[F], F]]:
     shared = _shared_options()
-    flags = [
-        click.option(
+    flags = {
+        n: click.option(
             f"--requires-{n}/--no-requires-{n}", f"requires_{n.replace('-', '_')}", default=None, help=h
         )
         for n, h in _capability_flags()
-    ]
-    return [
-        click.option(
+    }
+    return {
+        "story_id": click.option(
             "--story",
             "story_id",
             metavar="ID",
             shell_complete=completing.stories,
             help="Take the request from a story of a PRD.",
         ),
-        shared["prd"],
-        click.option("--complexity", type=float, metavar="0-10", help="How hard the task is."),
-        *flags,
-        click.option("--domain", metavar="NAME", shell_complete=completing.domains, help="The kind of work."),
-        shared["tier"],
-        click.option(
+        "prd": shared["prd"],
+        "complexity": click.option("--complexity", type=float, metavar="0-10", help="How hard the task is."),
+        **flags,
+        "domain": click.option(
+            "--domain", metavar="NAME", shell_complete=completing.domains, help="The kind of work."
+        ),
+        "tier": shared["tier"],
+        "story_tier": click.option(
             "--story-tier",
             metavar="NAME",
             shell_complete=completing.tiers,
             help="The tier that a story would ask for.",
         ),
-        click.option(
+        "preferred": click.option(
             "--preferred",
             metavar="MODEL",
             shell_complete=completing.models,
             help="Use this model, if it can serve.",
         ),
-        shared["branch"],
-        click.option("--kind", metavar="TEXT", help="The kind of story."),
-        click.option("--skill", metavar="TEXT", help="The skill that runs."),
-        click.option("--attempt", type=int, metavar="N", help="Which attempt this is."),
-        click.option("--input-tokens", type=Tokens(), metavar="N", help="Expected input tokens."),
-        click.option("--output-tokens", type=Tokens(), metavar="N", help="Expected output tokens."),
-        shared["input"],
-        shared["at"],
-        shared["spend"],
-        shared["ledger"],
-        shared["run"],
-        shared["down"],
-        click.option(
+        "branch": shared["branch"],
+        "kind": click.option("--kind", metavar="TEXT", help="The kind of story."),
+        "skill": click.option("--skill", metavar="TEXT", help="The skill that runs."),
+        "attempt": click.option("--attempt", type=int, metavar="N", help="Which attempt this is."),
+        "input_tokens": click.option(
+            "--input-tokens", type=Tokens(), metavar="N", help="Expected input tokens."
+        ),
+        "output_tokens": click.option(
+            "--output-tokens", type=Tokens(), metavar="N", help="Expected output tokens."
+        ),
+        "input": shared["input"],
+        "at": shared["at"],
+        "spend": shared["spend"],
+        "ledger": shared["ledger"],
+        "run": shared["run"],
+        "down": shared["down"],
+        "failures": click.option(
             "--gate",
             "--failed",
             "failures",
@@ -161,8 +179,8 @@ def _request_options() -> list[Callable[[F], F]]:
             shell_complete=completing.gates,
             help="What failed, in order: --gate tests=failed, --failed timeout; with :TIER behind, where.",
         ),
-        shared["available"],
-    ]
+        "available": shared["available"],
+    }
 
 
 def _shared_options() -> dict[str, Callable[[F], F]]:

@@ -191,6 +191,20 @@ def story_request(policy: Policy, story: Story, by: Sequence[Story] = ()) -> Req
     return replace(request, inputs=inputs, delegated_by=outer)
 
 
+def prompt_of(story: Story, project: str | None = None) -> str:
+    """What a model is asked for a story: its title, description, criteria and files, as the PRD has them."""
+    parts = [f"Story {story.id}: {story.title}".rstrip(": ")]
+    if project:
+        parts.insert(0, f"Project: {project}")
+    if story.description:
+        parts.append(story.description)
+    if story.criteria:
+        parts.append("\n".join(("It is done when:", *(f"- {criterion}" for criterion in story.criteria))))
+    if story.files:
+        parts.append("\n".join(("Files it is about:", *(f"- {file}" for file in story.files))))
+    return "\n\n".join(parts)
+
+
 # --- finding a story
 
 
@@ -367,7 +381,6 @@ def _story(fields: _Fields, number: int, parent: str | None) -> Story:
     complexity, problems = judge(fields.raw)
     for problem in problems:
         fields.odd(problem.where, problem.message, problem.help)
-    fields.check_factors()
     input_tokens, output_tokens = _tokens(fields)
     return Story(
         id=story_id,
@@ -387,6 +400,9 @@ def _story(fields: _Fields, number: int, parent: str | None) -> Story:
         passes=fields.yes("passes"),
         inputs=_inputs(fields),
         subtasks=_subtasks(fields, story_id),
+        description=fields.text(*DESCRIPTION_KEYS) or "",
+        criteria=fields.sayings(*CRITERIA_KEYS),
+        files=fields.sayings(*FILE_KEYS, comma=True),
     )
 
 
@@ -544,12 +560,17 @@ class _Fields:
                 self.odd(key, f"`{shown(value)}` is no {what}", advice)
         return next(filter(None, found), None)
 
-    def check_factors(self) -> None:
-        """Note what the complexity's formula can't count or read."""
-        self.text(*DESCRIPTION_KEYS)
-        for _, key, value in given(self.index, FILE_KEYS + CRITERIA_KEYS):
-            if not isinstance(value, (list, str, Mapping)):
+    def sayings(self, *names: str, comma: bool = False) -> tuple[str, ...]:
+        """Read what the complexity's formula counts: a list of anything, or a text line by line."""
+        found: list[str] = []
+        for _, key, value in given(self.index, names):
+            if isinstance(value, str):
+                found.extend((value.replace(",", "\n") if comma else value).split("\n"))
+            elif isinstance(value, (list, Mapping)):
+                found.extend(item if isinstance(item, str) else shown(item) for item in value)
+            else:
                 self.odd(key, f"`{shown(value)}` is no list", "write a list of texts")
+        return tuple(filter(None, (encodable(item).strip() for item in found)))
 
     def texts(self, *names: str) -> tuple[str, ...]:
         """Read a list of texts and numbers, or one text with commas; none of them twice."""

@@ -13,7 +13,6 @@ import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from contextlib import aclosing
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 from ..schemas.calls import Adapters, Answer, Piece
@@ -271,12 +270,15 @@ class _Walk:
             self._tell(Changed(at_s=at_s, decision=now, why=why))
 
     async def _failed_gate(self, won: Won) -> str | None:
-        """The first gate that the answer doesn't pass."""
+        """The first gate that the answer doesn't pass in time."""
+        answer = won.answer
+        assert answer is not None
         for name, gate in self.job.gates.items():
-            answer = won.answer
-            assert answer is not None
-            passed = await self.services.purser.ask(partial(gate, answer))
-            if not passed:
+            try:
+                async with asyncio.timeout(max(0.0, self.course.left_s(self.services.clock()))):
+                    if not await self.services.purser.judge(gate, answer):
+                        return name
+            except TimeoutError:
                 return name
         return None
 

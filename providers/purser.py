@@ -8,9 +8,13 @@ run that is being cancelled: a hold that nobody knows of would stay until its le
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from inspect import iscoroutinefunction
+from typing import TypeVar, cast
+
+from ..schemas.calls import Answer
+from ..schemas.job import Gate
 
 T = TypeVar("T")
 
@@ -42,6 +46,12 @@ class Purser:
         except asyncio.CancelledError:
             await _to_its_end(asyncio.ensure_future(_undone(loop, self._pool, future, undo)))
             raise
+
+    async def judge(self, gate: Gate, answer: Answer) -> bool:
+        """Ask a gate: on the loop where it is asynchronous, else in a thread that nobody waits for longer."""
+        if iscoroutinefunction(gate) or iscoroutinefunction(type(gate).__call__):
+            return await cast("Awaitable[bool]", gate(answer))
+        return cast(bool, await asyncio.to_thread(gate, answer))
 
     def close(self) -> None:
         """Wait for what is being done."""

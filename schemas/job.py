@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -32,8 +32,12 @@ class Planner(Protocol):
         """
 
 
-Gate = Callable[[Answer], bool]
-"""A check of an answer; False fails it. It may take its time: it runs in a thread of its own."""
+Gate = Callable[[Answer], bool | Awaitable[bool]]
+"""
+A check of an answer; False fails it.
+
+It may be asynchronous, and is then cancelled with its request. One that isn't runs in a thread.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

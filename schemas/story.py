@@ -30,7 +30,8 @@ class Story:
 
     `inputs` holds the keys without a meaning here whose value is a yes/no, number or text: a
     policy may declare inputs of these names. `subtasks` are the stories of its `delegation`.
-    `place` says where in the file it stands, such as `userStories[3]`.
+    `place` says where in the file it stands, such as `userStories[3]`. `description`, `criteria` and
+    `files` are what a model is told of it; nothing is decided by their words.
     """
 
     id: str
@@ -50,6 +51,9 @@ class Story:
     passes: bool = False
     inputs: Mapping[str, str | float] = field(default_factory=dict)
     subtasks: tuple[Story, ...] = ()
+    description: str = field(default="", repr=False)
+    criteria: tuple[str, ...] = field(default=(), repr=False)
+    files: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ VERBS = (
     "test",
     "doctor",
     "diff",
+    "run",
 )
 FORMAT_VERSIONS = {"findings": "1.1"}
 """The versions that aren't the first any more."""
@@ -107,6 +108,8 @@ def all_prints(loop: Path) -> Iterator[tuple[str, Any]]:
     yield "prices", printed(loop, "prices deepseek gpt-5 --json")
     yield "diff", printed(loop, "diff claude-loop.policy --prd prd.json --json")
     yield "test", printed(loop, "test --coverage --mutate --json")
+    yield "run", printed(loop, "run --story US-042 --offline --json")
+    yield "run", printed(loop, "complete hello --complexity 4 --requires-audio --offline --json")
 
 
 # --- the schemas ---------------------------------------------------------------------------------------
