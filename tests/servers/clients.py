@@ -7,8 +7,8 @@ import inspect
 import json
 import os
 import sys
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -92,6 +92,28 @@ def litellm_words(provider: str, base: str, text: str, **more: Any) -> dict[str,
         "max_retries": 0,
         **more,
     }
+
+
+@asynccontextmanager
+async def that_follows_nowhere(provider: str, base: str) -> AsyncIterator[Any]:
+    """
+    A client for `litellm.acompletion(client=…)` that follows no redirect.
+    """
+    litellm()
+    from httpx import AsyncClient
+    from litellm.llms.custom_httpx.http_handler import AsyncHTTPHandler
+    from openai import AsyncOpenAI
+
+    if provider == "openai":
+        http = AsyncClient(follow_redirects=False)
+        async with AsyncOpenAI(api_key=KEY, base_url=base, max_retries=0, http_client=http) as client:
+            yield client
+    else:
+        handler = AsyncHTTPHandler(follow_redirects=False)
+        try:
+            yield handler
+        finally:
+            await handler.close()
 
 
 def _openai_words(stream: bool, tool: bool, schema: bool) -> dict[str, Any]:

@@ -26,11 +26,11 @@ instead, for clients that are processes. Faults that meet in one answer are join
 
     errors    rate_limit[:s]  rate_limit_date[:s]  rate_limit_bare  quota  server_error  bad_gateway
               unavailable  overloaded  gateway_timeout  auth  bad_key  permission  not_found  bad_request
-              context_length  content_filter  status:N  redirect[:N]
-    said      empty_text  empty_choices  missing_usage  negative_usage  absurd_usage[:tokens]  length[:share]
-              content_filter_finish  huge[:MB]
+              context_length  content_filter  status:N  redirect[:N]  leak[:N]
+    said      empty_text  empty_choices  missing_usage  negative_usage  absurd_usage[:tokens]  nan_usage
+              length[:share]  content_filter_finish  huge[:MB]
     happens   hang  delay[:s]  reset  eof  reset_mid[:k]  eof_mid[:k]  truncated_json  garbage[:k]  empty_body
-              slow_drip[:gap_s[:drops]]  header_bomb[:kB]
+              slow_drip[:gap_s[:drops]]  header_bomb[:kB]  gzip_bomb[:MB]  other_json  not_utf8
     streams   slow_stream[:gap_s]  stall_stream[:k]  stream_error[:k]  no_done  no_finish[:k]
 
 `k` is the number of parts of the text (words, tool calls) that arrive before it happens, 1 unless said, 0 for
@@ -39,6 +39,7 @@ RetryInfo in the body. `quota`, `content_filter`, `overloaded` and `bad_key` are
 (402 with DeepSeek, 529 with Anthropic, 400 for a wrong key with Gemini, whose blocked prompt is a 200 with
 `promptFeedback`); 502 and 504 are HTML. `stream_error` on a plain call is a 200 whose body is an error.
 `redirect` leads to another host name, whose requests are recorded with a path that starts with /elsewhere.
+`leak` is an error that says the key and the prompt again.
 `slow_drip` drips longer than any deadline unless `drops` says when it ends.
 
 **Answers.** `reply(glob, text | Reply | function)`; the function gets the `Call`. A later rule goes before an
@@ -68,7 +69,6 @@ import socket
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -77,9 +77,9 @@ from urllib.parse import quote, unquote
 
 from . import anthropic_form, gemini_form, openai_form
 from .answers import Say, echo, said
-from .faults import Fault, read_faults, script_for
+from .faults import read_faults, script_for
 from .forms import Call, Event, Json, Reply, ToolCall, counts_of, encoded, tokens_of
-from .records import Rule, Seen, fits, keys_of, redacted
+from .records import Rule, Seen, digest, fits, keys_of, redacted
 from .wire import ClientClosedError, Ending, Request, Script, ServerClosedError, play, read_request
 
 __all__ = ["Call", "FakeProviders", "Reply", "Seen", "ToolCall", "tokens_of"]
@@ -262,13 +262,8 @@ class FakeProviders:
         """
         Answer one request; return whether the connection goes on.
         """
-        at_s = time.monotonic()
-        seen, script = self._understood(request, at_s)
-        with self._change:
-            client.busy = True
-            self._seen.append(seen)
-            if seen.provider:
-                self._counts[seen.provider, seen.model] += 1
+        seen, call = self._arrived(client, request)
+        script = self._script(seen, call, request)
         try:
             ending = play(client.conn, script, self._closed)
             outcome = {None: "answered", Ending.RESET: "reset", Ending.CLOSE: "closed"}[ending]
@@ -278,29 +273,51 @@ class FakeProviders:
             outcome = "server_closed"
         with self._change:
             client.busy = False
-            seen.status, seen.outcome, seen.ended_s = script.status, outcome, time.monotonic() - at_s
+            seen.status, seen.outcome, seen.ended_s = script.status, outcome, time.monotonic() - seen.at_s
             self._change.notify_all()
         return outcome == "answered"
 
-    def _understood(self, request: Request, at_s: float) -> tuple[Seen, Script]:
+    def _arrived(self, client: _Client, request: Request) -> tuple[Seen, Call | None]:
         """
-        Read a request and write the script of its answer.
+        Read a request and write it down; None where no answer of a model is asked for.
         """
         faults, path = _fault_in(request.path)
-        seen = Seen(request.path, "", "", False, faults, None, redacted(request), at_s, keys=keys_of(request))
+        seen = Seen(request.path, "", "", False, faults, None, redacted(request), time.monotonic())
+        seen.keys = frozenset(map(digest, keys_of(request)))
+        call = None
         try:
             seen.body = json.loads(request.body) if request.body else None
             call = _read(path, request.query, seen.body) if request.method == "POST" else None
-            if call is None:
-                return seen, _beside(request.method, path, seen.body)
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            self._complain(seen, error)
+        if call:
             seen.provider, seen.model, seen.stream = call.provider, call.model, call.stream
-            seen.fault = faults = faults or self._planned(call)
-            parsed: Sequence[Fault] = read_faults(faults)
-            return seen, script_for(call, self._said(call), parsed, self._elsewhere(path))
-        except Exception as error:  # a mistake of the client or of the test: told, and the server goes on
-            with self._change:
-                self.complaints.append(f"{request.method} {path}: {type(error).__name__}: {error}")
-            return seen, _json({"error": {"message": f"fake provider: {error!r}"}}, 400)
+        with self._change:
+            client.busy = True
+            self._seen.append(seen)
+            if call:
+                self._counts[seen.provider, seen.model] += 1
+        return seen, call
+
+    def _script(self, seen: Seen, call: Call | None, request: Request) -> Script:
+        """
+        Write the script of an answer.
+        """
+        path = _fault_in(request.path)[1]
+        try:
+            if call is None:
+                return _refused() if seen.complaint else _beside(request.method, path, seen.body)
+            seen.fault = seen.fault or self._planned(call)
+            faults = read_faults(seen.fault)
+            return script_for(call, self._said(call), faults, self._elsewhere(path), keys_of(request))
+        except Exception as error:  # by the function that a test gave to `reply`, for one
+            self._complain(seen, error)
+            return _refused()
+
+    def _complain(self, seen: Seen, error: Exception) -> None:
+        seen.complaint = f"{seen.path}: {type(error).__name__}: {error}"
+        with self._change:
+            self.complaints.append(seen.complaint)
 
     def _planned(self, call: Call) -> str:
         with self._change:
@@ -356,6 +373,12 @@ def _beside(method: str, path: str, body: Json) -> Script:
         call = anthropic_form.read({"max_tokens": 1, **body})
         return _json({"input_tokens": counts_of(call, Reply()).input})
     return _json({"error": {"message": f"no such address: {path}"}}, 404)
+
+
+def _refused() -> Script:
+    return _json(
+        {"error": {"message": "no provider would understand this; see the server's complaints"}}, 400
+    )
 
 
 def _json(value: Json, status: int = 200) -> Script:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import gzip
+import json
+import math
 import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from email.utils import formatdate
+from typing import Any
 
 from . import anthropic_form, gemini_form, openai_form
 from .forms import Call, Event, Form, Problem, Reply, counts_of, encoded
@@ -50,9 +54,11 @@ def read_faults(text: str) -> tuple[Fault, ...]:
     return tuple(fault for fault in found if fault.name != "ok")
 
 
-def script_for(call: Call, reply: Reply, faults: Sequence[Fault], elsewhere: str) -> Script:
+def script_for(
+    call: Call, reply: Reply, faults: Sequence[Fault], elsewhere: str = "", keys: Sequence[str] = ()
+) -> Script:
     """
-    Write the script of an answer. `elsewhere` is the address that a redirect names.
+    Write the script of an answer. `elsewhere` is the address that a redirect names, `keys` are what leaks.
     """
     for fault in faults:
         if fault.name in _SAYINGS:
@@ -63,6 +69,8 @@ def script_for(call: Call, reply: Reply, faults: Sequence[Fault], elsewhere: str
             script = _of_problem(call, _PROBLEMS[fault.name](call, fault), script.before)
         elif fault.name == "redirect":
             script = _of_problem(call, _redirect(elsewhere, *fault.numbers), script.before)
+        elif fault.name == "leak":
+            script = _of_problem(call, _leak(call, keys, *fault.numbers), script.before)
         elif fault.name in _HAPPENINGS:
             _HAPPENINGS[fault.name](script, call, *fault.numbers)
     return script
@@ -129,6 +137,15 @@ def _status(call: Call, fault: Fault) -> Problem:
     return Problem(int(fault.numbers[0]), encoded({"detail": "no provider's form"}))
 
 
+def _leak(call: Call, keys: Sequence[str], status: float = 401) -> Problem:
+    """
+    An error whose message says again what nobody may see: the key and the prompt.
+    """
+    error = json.loads(FORMS[call.provider].problem("auth", call).body)
+    error["error"]["message"] = f"refused: {' '.join((*keys, *call.texts))}"
+    return Problem(int(status), encoded(error))
+
+
 def _redirect(elsewhere: str, status: float = 302) -> Problem:
     return Problem(int(status), b"", (("Location", elsewhere),))
 
@@ -156,9 +173,10 @@ def _huge(reply: Reply, megabytes: float = 32) -> Reply:
     return replace(reply, text=word * round(megabytes * 16))
 
 
-def _usage(tokens: int) -> Callable[..., Reply]:
+def _usage(tokens: float) -> Callable[..., Reply]:
     def change(reply: Reply, number: float = tokens) -> Reply:
-        return replace(reply, input_tokens=int(number), output_tokens=int(number))
+        told: Any = int(number) if math.isfinite(number) else number
+        return replace(reply, input_tokens=told, output_tokens=told)
 
     return change
 
@@ -169,6 +187,7 @@ _SAYINGS: dict[str, Callable[..., Reply]] = {
     "missing_usage": lambda reply: replace(reply, usage=False),
     "negative_usage": _usage(-5),
     "absurd_usage": _usage(10**12),
+    "nan_usage": _usage(math.nan),
     "length": _length,
     "content_filter_finish": lambda reply: replace(reply, text="", tools=(), finish="filter"),
     "huge": _huge,
@@ -301,6 +320,40 @@ def _slow_stream(script: Script, call: Call, gap_s: float = 0.2) -> None:
     script.steps = slowed
 
 
+def _gzip_bomb(script: Script, call: Call, megabytes: float = 64) -> None:
+    """
+    Small on the wire, large when unpacked: blanks before what is said.
+    """
+    said = b"".join(step.data for step in script.steps if isinstance(step, Event))
+    blanks = b" " * round(megabytes * 1024 * 1024)
+    if script.length is None:
+        blanks = b":" + blanks + b"\n\n"  # a comment among events
+    _replace_body(script, gzip.compress(blanks + said, 1))
+    script.headers.append(("Content-Encoding", "gzip"))
+
+
+def _other_json(script: Script, call: Call) -> None:
+    """
+    JSON that is right, but nothing that was asked for.
+    """
+    if script.length is not None:
+        _replace_body(script, b"[1, null]")
+    else:
+        script.steps = [*_first(script, 0), Event(b"data: [1, null]\n\n")]
+
+
+def _not_utf8(script: Script, call: Call) -> None:
+    """
+    Each part of the text is no UTF-8.
+    """
+    script.steps = [
+        replace(step, data=step.data.replace(b"e", b"\xff"))
+        if isinstance(step, Event) and step.text
+        else step
+        for step in script.steps
+    ]
+
+
 def _header_bomb(script: Script, call: Call, kilobytes: float = 256) -> None:
     script.headers.append(("X-Bomb", "x" * int(kilobytes * 1024)))
 
@@ -322,6 +375,9 @@ _HAPPENINGS: dict[str, Callable[..., None]] = {
     "slow_stream": _slow_stream,
     "stall_stream": _stall,
     "header_bomb": _header_bomb,
+    "gzip_bomb": _gzip_bomb,
+    "other_json": _other_json,
+    "not_utf8": _not_utf8,
 }
 
-NAMES = ("ok", "redirect", *_PROBLEMS, *_SAYINGS, *_HAPPENINGS)
+NAMES = ("ok", "redirect", "leak", *_PROBLEMS, *_SAYINGS, *_HAPPENINGS)

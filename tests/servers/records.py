@@ -35,12 +35,13 @@ class Seen:
     outcome: str = "pending"
     ended_s: float | None = None
     keys: frozenset[str] = frozenset()
+    complaint: str = ""
 
     def sent_key(self, key: str) -> bool:
         """
         Whether this key came along, in a header or in the address.
         """
-        return _digest(key) in self.keys
+        return digest(key) in self.keys
 
 
 @dataclass(slots=True)
@@ -78,13 +79,13 @@ def fits(glob: str, provider: str, model: str) -> bool:
     return fnmatchcase(model, glob) or fnmatchcase(f"{provider}/{model}", glob)
 
 
-def keys_of(request: Request) -> frozenset[str]:
+def keys_of(request: Request) -> tuple[str, ...]:
     """
-    The digests of the keys that came along.
+    The keys that came along, in a header or in the address.
     """
     sent = [value.removeprefix("Bearer ") for name, value in request.headers.items() if name in SECRETS]
     sent += [part.partition("=")[2] for part in request.query.split("&") if part.startswith("key=")]
-    return frozenset(map(_digest, sent))
+    return tuple(sent)
 
 
 def redacted(request: Request) -> dict[str, str]:
@@ -94,5 +95,8 @@ def redacted(request: Request) -> dict[str, str]:
     return {name: "(redacted)" if name in SECRETS else value for name, value in request.headers.items()}
 
 
-def _digest(key: str) -> str:
+def digest(key: str) -> str:
+    """
+    What of a key is kept.
+    """
     return hashlib.sha256(key.encode()).hexdigest()

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from .alone import apart
-from .clients import CLIENTS, KEY, MODELS, litellm, litellm_words
+from .clients import CLIENTS, KEY, MODELS, litellm, litellm_words, that_follows_nowhere
 from .fake_providers import Call, FakeProviders, Reply, Seen, ToolCall, tokens_of
 from .faults import NAMES
 
@@ -280,6 +280,49 @@ def test_a_redirect_is_followed_by_litellm(fakes: FakeProviders, provider: str) 
     assert (True, provider in ("anthropic", "google")) == (first.sent_key(KEY), second.sent_key(KEY))
 
 
+@BOTH
+@pytest.mark.parametrize("provider", MODELS)
+def test_a_client_of_ones_own_forbids_redirects(fakes: FakeProviders, provider: str, stream: bool) -> None:
+    """
+    Handed a client that follows nowhere, LiteLLM goes nowhere: the key and the prompt stay.
+    """
+    base = fakes.base(provider, "redirect:307")
+
+    async def ask() -> None:
+        async with that_follows_nowhere(provider, base) as client:
+            words = litellm_words(provider, base, WORDS, stream=stream, client=client)
+            answer = await litellm().acompletion(**words)
+            async for _ in answer:
+                pass
+
+    from openai import APIError
+
+    with pytest.raises(APIError):
+        asyncio.run(ask())
+    assert 307 == only(fakes).status
+
+
+SDKS = {"openai": (503, 429, 401, 404, 400), "anthropic": (529, 400, 401, 404, 400)}
+SDKS |= {"openai-deepseek": (503, 402, 401, 404, 400), "google": (503, 429, 400, 404, 400)}
+SDK_FAULTS = ("overloaded", "quota", "bad_key", "not_found", "context_length")
+
+
+@pytest.mark.parametrize("client", SDKS)
+def test_what_the_sdks_raise(fakes: FakeProviders, client: str) -> None:
+    """
+    The SDKs tell the status as it was sent; Anthropic counts a used-up quota among bad requests.
+    """
+    provider, ask = CLIENTS[client]
+    statuses = []
+    for fault in SDK_FAULTS:
+        with pytest.raises(Exception) as caught:
+            ask(fakes.base(provider, fault), WORDS)
+        statuses.append(getattr(caught.value, "status_code", None) or getattr(caught.value, "code", None))
+
+    assert list(SDKS[client]) == statuses
+    assert len(SDK_FAULTS) == fakes.count()
+
+
 def test_nobody_listens(fakes: FakeProviders) -> None:
     """
     There is an address that refuses.
@@ -289,7 +332,7 @@ def test_nobody_listens(fakes: FakeProviders) -> None:
 
 
 QUICK = {"delay": "delay:0.001", "slow_drip": "slow_drip:0.001:2", "slow_stream": "slow_stream:0.001"}
-QUICK |= {"status": "status:418", "huge": "huge:0.2", "hang": "ok"}
+QUICK |= {"status": "status:418", "huge": "huge:0.2", "gzip_bomb": "gzip_bomb:0.2", "hang": "ok"}
 
 
 @BOTH
@@ -409,7 +452,32 @@ def test_what_no_provider_would_understand_is_a_complaint(fakes: FakeProviders) 
     fakes.complaints.clear()
 
     assert 400 == status
-    assert ["POST /v1/messages: KeyError: 'max_tokens'"] == complaints
+    assert ["/v1/messages: KeyError: 'max_tokens'"] == complaints
+
+
+def test_a_reply_that_fails_is_a_complaint(fakes: FakeProviders) -> None:
+    """
+    A mistake in what a test lets a model say is told to that test.
+    """
+    fakes.reply("*", lambda call: call.prompt + 1)  # type: ignore[operator]
+    found = statuses(fakes, 1)
+    complaints = list(fakes.complaints)
+    fakes.complaints.clear()
+
+    assert [400] == found
+    assert ["/v1/chat/completions: TypeError"] == [text[: text.rindex(":")] for text in complaints]
+
+
+def test_a_leak_says_the_key_and_the_prompt(fakes: FakeProviders) -> None:
+    """
+    A canary needs an error that says again what must not be seen.
+    """
+    from anthropic import AuthenticationError
+
+    with pytest.raises(AuthenticationError) as caught:
+        CLIENTS["anthropic"][1](fakes.base("anthropic", "leak"), WORDS)
+
+    assert (True, True) == (KEY in str(caught.value), WORDS in str(caught.value))
 
 
 def test_a_later_reply_goes_before_an_earlier_one(fakes: FakeProviders) -> None:
