@@ -97,10 +97,11 @@ class ThroughLiteLlm:
         handler, self._handler = self._handler, None
         if handler is not None:
             await handler.close()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_CLOSING_S):
-                await GLOBAL_LOGGING_WORKER.flush()
-                await GLOBAL_LOGGING_WORKER.stop()
+        if getattr(GLOBAL_LOGGING_WORKER, "_bound_loop", None) is asyncio.get_running_loop():
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_CLOSING_S):
+                    await GLOBAL_LOGGING_WORKER.flush()
+                    await GLOBAL_LOGGING_WORKER.stop()
 
     async def _complete(self, call: Call, request: Mapping[str, Any]) -> Answer:
         response = await litellm.acompletion(**request)
@@ -131,6 +132,7 @@ class ThroughLiteLlm:
         limit = "max_completion_tokens" if at_openai else "max_tokens"
         return {
             **settings_of(call),
+            "allowed_openai_params": [*call.settings],  # the policy knows its models better
             **request_of(call, json_schema=provider != "deepseek"),
             limit: call.max_output_tokens,
             "model": name,
