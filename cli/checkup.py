@@ -169,7 +169,7 @@ def _policy(place: Place) -> Iterator[Check]:
 
 
 def _prd(place: Place) -> Iterator[Check]:
-    from .options import read_prd_file
+    from .prds import read_prd_file
 
     try:
         path = config.find_prd(place.here)

@@ -50,7 +50,7 @@ def files(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[C
 
 def stories(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Offers the stories of the PRD that the command line means, with their titles."""
-    from .options import read_prd_file
+    from .prds import read_prd_file
 
     try:
         named = ctx.params.get("prd")
@@ -62,14 +62,14 @@ def stories(ctx: click.Context, param: click.Parameter, incomplete: str) -> list
 
 def codes(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Offers the codes of diagnostics."""
-    from .verbs.rule import known_codes
+    from .pages import known_codes
 
     return [CompletionItem(code) for code in known_codes() if code.startswith(incomplete.upper())]
 
 
 def schemas(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Offers the published schemas."""
-    from .verbs.schema import schema_names
+    from .published import schema_names
 
     return [CompletionItem(name) for name in schema_names() if name.startswith(incomplete)]
 

@@ -15,7 +15,7 @@ from ..schemas.policy import LimitKind
 from ..schemas.records import dataclass
 from ..schemas.request import Request
 from ..schemas.story import Story
-from .diagnostics import place
+from .findings import place
 from .output import bad, cells, columns, dim, good, hang, named, pad, safe, strong, warned, width
 
 _MOST_FLIPS = 12

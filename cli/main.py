@@ -130,7 +130,7 @@ def _told(error: PolicyctlError) -> int:
     from .problems import tell
 
     if isinstance(error, PolicyError):
-        from .diagnostics import show
+        from .formats import show
 
         show(error.report, "json" if "--json" in sys.argv else "full")
     else:

@@ -24,7 +24,7 @@ from ..schemas.story import Prd
 from ..schemas.suite import Case
 from ..schemas.text import Source, Span
 from . import config
-from .options import read_prd_file
+from .prds import read_prd_file
 from .problems import tell_prices
 
 ENDINGS = (".test.yaml", ".test.yml")

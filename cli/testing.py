@@ -14,8 +14,8 @@ from ..schemas.records import dataclass
 from ..schemas.suite import Case, Goal, Mismatch, Result
 from ..schemas.text import Source, Span
 from . import junit
-from .diagnostics import place
 from .explaining import why_not
+from .findings import place
 from .output import bad, dim, good, hang, safe, strong, unstyled
 from .planning import cut
 from .suites import Bench

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from ...schemas.diagnostics import Diagnostic
 from ...schemas.text import Source
-from ..diagnostics import place_of
+from ..findings import Findings, place_of
 from .wording import advice, head, one_line, summary
-
-if TYPE_CHECKING:
-    from ..diagnostics import Findings
 
 
 def render(findings: Findings) -> str:

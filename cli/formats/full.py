@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
 
 from ...schemas.diagnostics import Diagnostic
 from ...schemas.text import Source, Span
-from ..diagnostics import place, place_of
+from ..findings import Findings, place, place_of
 from ..output import cells, dim, named, safe, strong
 from .wording import advice, head, one_line, style_of, summary
-
-if TYPE_CHECKING:
-    from ..diagnostics import Findings
 
 _LONGEST_LINE = 200
 

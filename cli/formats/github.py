@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from ...schemas.diagnostics import Diagnostic
-from ..diagnostics import place
+from ..findings import Findings, place
 from ..output import safe
 from .wording import one_line
-
-if TYPE_CHECKING:
-    from ..diagnostics import Findings
 
 
 def render(findings: Findings) -> str:

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from ...schemas.diagnostics import Diagnostic, Edit, Severity
 from ...schemas.text import Source, Span
-from ..diagnostics import place
-
-if TYPE_CHECKING:
-    from ..diagnostics import Findings
+from ..findings import Findings, place
 
 FORMAT_VERSION = "1.1"
 

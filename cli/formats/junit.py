@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import click
 
 from ...schemas.diagnostics import Diagnostic
+from ..findings import Findings
 from ..junit import Case, Outcome, Suite, junit
 from .full import block
 from .wording import one_line
-
-if TYPE_CHECKING:
-    from ..diagnostics import Findings
 
 
 def render(findings: Findings) -> str:

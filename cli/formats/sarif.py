@@ -13,17 +13,13 @@ import re
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from ... import __version__
 from ...schemas.diagnostics import Diagnostic, Edit
 from ...schemas.text import Source, Span
-from ..diagnostics import place
-from ..verbs.rule import known_codes, page_of, sections, title_of
-
-if TYPE_CHECKING:
-    from ..diagnostics import Findings
+from ..findings import Findings, place
+from ..pages import known_codes, page_of, sections, title_of
 
 _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
 
+from ..findings import Findings
 from ..output import columns
-from ..verbs.rule import known_codes, page_of, title_of
+from ..pages import known_codes, page_of, title_of
 from .wording import FIXABLE, head, summary
-
-if TYPE_CHECKING:
-    from ..diagnostics import Findings
 
 
 def render(findings: Findings) -> str:

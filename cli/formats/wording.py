@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
 from ...policy.words import listed_count
 from ...schemas.diagnostics import Diagnostic, Severity
+from ..findings import Findings
 from ..output import bad, safe, warned
-
-if TYPE_CHECKING:
-    from ..diagnostics import Findings
 
 FIXABLE = "[*]"
 """The mark of a finding that --fix mends."""

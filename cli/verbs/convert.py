@@ -16,8 +16,8 @@ from ...router import price_book
 from ...schemas.diagnostics import Report
 from ...schemas.text import Source
 from .. import completing
-from ..diagnostics import Findings
 from ..exits import Exit
+from ..findings import Findings
 from ..formats import render
 from ..options import color_option
 from ..output import note, raw

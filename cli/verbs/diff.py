@@ -19,8 +19,9 @@ from ...schemas.policy import NANO
 from .. import completing, config
 from ..comparing import DiffPage, Side, Stories
 from ..exits import Exit
-from ..options import color_option, moment_of, read_prd_file
+from ..options import color_option, moment_of
 from ..output import out
+from ..prds import read_prd_file
 from ..revisions import MARK, texts_of
 
 FORMAT_VERSION = "1.0"

@@ -15,8 +15,8 @@ from ...schemas.diagnostics import Diagnostic, Report
 from ...schemas.records import dataclass
 from ...schemas.text import Source
 from .. import completing, config
-from ..diagnostics import Findings
 from ..exits import Exit
+from ..findings import Findings
 from ..formats import render
 from ..options import color_option
 from ..output import note, out, raw, safe

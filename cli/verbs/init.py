@@ -19,9 +19,9 @@ from .. import completing, config
 from ..options import color_option
 from ..output import dim, named, note, out, safe, strong
 from ..problems import Impossible, tell_prices
+from ..published import schema_text
 from ..starting import DSL, PROVIDERS, SCHEMA_FILE, YAML, first_policy
 from ..writing import make_folder, write_new
-from .schema import schema_text
 
 
 def _chosen(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[str, ...] | None:

@@ -15,8 +15,8 @@ from ...schemas.checked import Checked
 from ...schemas.diagnostics import Report, Severity
 from ...schemas.policy import Policy
 from .. import cache, completing, config
-from ..diagnostics import Findings
 from ..exits import Exit
+from ..findings import Findings
 from ..fixing import BOM, Mended, mend, text_of, write
 from ..formats import FOR_READERS, FORMATS, render
 from ..options import color_option, policy_option

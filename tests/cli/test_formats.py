@@ -17,7 +17,7 @@ from xml.etree.ElementTree import fromstring
 import pytest
 from jsonschema import Draft4Validator
 
-from policyctl.cli.diagnostics import Findings
+from policyctl.cli.findings import Findings
 from policyctl.cli.formats import FORMATS, render
 from policyctl.schemas.diagnostics import Diagnostic, Edit, Label, Report, Severity
 from policyctl.schemas.text import Source, Span

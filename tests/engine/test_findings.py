@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from policyctl.cli.diagnostics import place
+from policyctl.cli.findings import place
 from policyctl.engine.analysis.findings import winning_witnesses
 from policyctl.router import Engine, validate, validate_text
 from policyctl.schemas.diagnostics import Diagnostic, Severity

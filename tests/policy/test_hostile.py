@@ -20,7 +20,7 @@ from pathlib import Path
 
 import pytest
 
-from policyctl.cli.diagnostics import show
+from policyctl.cli.formats import show
 from policyctl.policy import build, load, parser, scope
 from policyctl.policy.check import check_files, check_text
 from policyctl.policy.files import MAX_FILE_BYTES

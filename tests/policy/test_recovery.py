@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from policyctl.cli.diagnostics import place
+from policyctl.cli.findings import place
 from policyctl.policy.check import check_text
 from policyctl.policy.load import load_text
 from policyctl.policy.parser import STARTERS

@@ -1,4 +1,4 @@
-"""Findings: where they stand in lines and columns, how they are counted, and how they are shown."""
+"""Findings, and where they stand in lines and columns; how they are shown say the formats."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from functools import lru_cache
 from ..schemas.diagnostics import Diagnostic, Report, Severity
 from ..schemas.records import dataclass
 from ..schemas.text import Source, Span
-from .output import out
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +66,3 @@ def place_of(sources: Mapping[str, Source], span: Span) -> str:
         return span.source
     at = place(source, span.start)
     return f"{span.source}:{at.line}:{at.column}"
-
-
-def show(report: Report, output_format: str) -> None:
-    """Print all findings, and a last line that counts them."""
-    from .formats import render
-
-    out(render(Findings(report), output_format))
