@@ -279,6 +279,11 @@ def _text(path: Path) -> str:
 
 def _checked(table: dict[str, object], path: Path) -> dict[str, object]:
     for key in table:
+        if key == "alerts":
+            raise click.UsageError(
+                f"{path}: how alerts are sent is said by the machine, not by a checkout;"
+                " docs/alerts.md says where"
+            )
         if key not in KNOWN:
             help = did_you_mean(key, KNOWN, else_list="the settings are")
             raise click.UsageError(f"{path}: unknown setting `{key}`; {help}")

@@ -29,6 +29,7 @@ VERBS = {
     "report": "Report what was spent, by whom, and what it would have cost on the baseline.",
     "summary": "Say in one line what was spent and saved.",
     "provider-breakdown": "Report what one provider's models were asked, and what that cost.",
+    "alerts": "Show where alerts stand, try their channels, tell what is to be told.",
     "ledger": "Make, check, fill and empty the ledger, which has what was spent.",
     "list": "List the models of a policy.",
     "fallback-chain": "Show what is tried after a model fails.",

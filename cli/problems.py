@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from ..schemas.errors import LedgerError, PolicyctlError, Problem, RequestError, StoryError
+from ..schemas.errors import LedgerError, PolicyctlError, Problem, RequestError, SettingError, StoryError
 from .output import bad, note, safe, strong, warned
 
 
@@ -20,7 +20,7 @@ def tell(error: PolicyctlError) -> None:
     """Each problem of an error, with what to do about it."""
     if isinstance(error, RequestError):
         problems = error.problems
-    elif isinstance(error, StoryError | LedgerError):
+    elif isinstance(error, StoryError | SettingError | LedgerError):
         problems = (error.problem,)
     else:
         problems = (Problem("", str(error)),)

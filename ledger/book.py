@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from ..policy.words import usd_short
 from ..schemas.ledger import OPEN, Attempt, Denied, DeniedBy, Flag, Hold, HoldState, Usage, WindowSpend
+from ..schemas.policy import Budget
 from ..schemas.request import Spend
 from .money import Charge, charge
 from .rows import (
@@ -225,10 +226,10 @@ class Book:
         return tuple(_standing(sheet, c, acts) for c in self.calendar.claims(now_ms, run_id, story_id))
 
 
-def _limit(claim: Claim, window: Window | None, act: Act | None) -> tuple[int, bool]:
+def limit_of(budget: Budget, window: Window | None, act: Act | None) -> tuple[int, bool]:
     """The limit in force, and whether a person raised it for this window."""
     if act is None or act.limit_nusd is None or window is None or act.window_name != window.name:
-        return claim.budget.limit_nusd, False
+        return budget.limit_nusd, False
     return act.limit_nusd, True
 
 
@@ -237,7 +238,7 @@ def _no_room(claim: Claim, window: Window, spend: Spend, hold_nusd: int, act: Ac
     until = None if window.ends_ms is None else moment(window.ends_ms)
     if act is not None and act.paused:
         return Denied(DeniedBy.BUDGET, f"budget `{name}` is paused by a person", name)
-    limit, _ = _limit(claim, window, act)
+    limit, _ = limit_of(claim.budget, window, act)
     cap = claim.cap(limit)
     # At its cap a budget pauses even what costs nothing, as in a decision.
     needed = max(hold_nusd, 1)
@@ -252,7 +253,7 @@ def _no_room(claim: Claim, window: Window, spend: Spend, hold_nusd: int, act: Ac
 
 def _standing(sheet: Sheet, claim: Claim, acts: dict[str, Act]) -> WindowSpend:
     window, act = claim.window, acts.get(claim.budget.name)
-    limit, raised = _limit(claim, window, act)
+    limit, raised = limit_of(claim.budget, window, act)
     times = [None if window is None or ms is None else moment(ms) for ms in _bounds(window)]
     return WindowSpend(
         budget=claim.budget.name,

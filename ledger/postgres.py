@@ -150,7 +150,7 @@ class PostgresBackend:
 
     def reclaim(self) -> None:
         """Let the server use the room of rows that are gone."""
-        for table in ("attempts", "windows", "outbox"):
+        for table in ("attempts", "windows", "outbox", "alerts", "messages"):
             self.run(f"VACUUM {table}")
 
     def forget(self) -> None:

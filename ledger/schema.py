@@ -3,7 +3,8 @@ The tables, in SQL that SQLite and PostgreSQL both speak.
 
 `attempts` is the truth, one row a call. `windows`, `tallies` and `latencies` are sums of it that are kept up
 to date in the same transactions, `outbox` are lines for the usage log that aren't in it yet, `acts` what
-a person changed of a budget, `counters` single numbers.
+a person changed of a budget, `counters` single numbers. `alerts` are the bounds that were crossed, one
+row for each window, and `messages` what was told of them, or is still to be.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import secrets
 from .tallies import CREATE
 from .tx import Tx, trouble
 
-VERSION = 2
+VERSION = 3
 
 _ATTEMPTS = """
 CREATE TABLE attempts (
@@ -102,7 +103,42 @@ _FIRST = (
     "CREATE TABLE counters (name TEXT NOT NULL PRIMARY KEY, value INTEGER NOT NULL) STRICT",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, tuple(CREATE))
+_ALERTS = (
+    """
+    CREATE TABLE alerts (
+        alert TEXT NOT NULL,
+        condition TEXT NOT NULL,
+        window_name TEXT NOT NULL,
+        ends_ms INTEGER,
+        fired_ms INTEGER NOT NULL,
+        recovered_ms INTEGER,
+        PRIMARY KEY (alert, condition, window_name)
+    ) STRICT
+    """,
+    """
+    CREATE TABLE messages (
+        id TEXT NOT NULL PRIMARY KEY,
+        number INTEGER NOT NULL,
+        alert TEXT NOT NULL,
+        condition TEXT NOT NULL,
+        window_name TEXT NOT NULL,
+        kind TEXT NOT NULL CHECK (kind IN ('fired', 'recovered')),
+        made_ms INTEGER NOT NULL,
+        channel TEXT NOT NULL,
+        target TEXT,
+        body TEXT NOT NULL,
+        state TEXT NOT NULL CHECK (state IN ('waiting', 'sent', 'failed')),
+        tries INTEGER NOT NULL CHECK (tries >= 0),
+        next_ms INTEGER NOT NULL,
+        problem TEXT,
+        UNIQUE (alert, condition, window_name, kind)
+    ) STRICT
+    """,
+    "CREATE INDEX messages_waiting ON messages (next_ms) WHERE state = 'waiting'",
+    "CREATE INDEX messages_by_alert ON messages (alert, number)",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, tuple(CREATE), _ALERTS)
 """What leads from each version to the next; the first makes a ledger out of nothing."""
 
 

@@ -8,10 +8,11 @@ from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
+from .alerts.events import forget_before as forget_alerts
 from .ledger import Ledger
 from .places import make_folder, refuse_symlinks
 from .rows import lines_after
-from .sheet import number_of
+from .sheet import Sheet, number_of
 from .store import open_backend
 from .tx import Tx, misuse, trouble
 from .usage_log import line_of
@@ -117,11 +118,12 @@ def forget_before(ledger: Ledger, when: datetime) -> int:
     later = "SELECT 1 FROM attempts AS later WHERE later.{0} = attempts.{0} AND later.reserved_ms >= ?"
     over = " AND ".join(f"NOT EXISTS ({later.format(column)})" for column in ("run_id", "story_id"))
 
-    def work(tx: Tx) -> int:
+    def work(tx: Sheet) -> int:
         if cut > ledger.now_ms() - _OPEN_DAYS * 86_400_000:
             raise misuse(f"windows of the last {_OPEN_DAYS} days may still be open", "name an earlier day")
         count = tx.run(f"DELETE FROM attempts WHERE {old} AND {over}", cut, cut, cut)  # noqa: S608
         tx.run("DELETE FROM windows")  # each is added up anew when it is used next
+        forget_alerts(tx, cut)
         return count
 
     return ledger.do(work)

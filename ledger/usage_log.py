@@ -111,23 +111,39 @@ class UsageLog:
             return last
 
     def _write(self, file: int, lines: list[str]) -> None:
-        size = os.fstat(file).st_size
-        torn = size > 0 and os.pread(file, 1, size - 1) != b"\n"
-        data = ("\n" if torn else "").encode() + "".join(f"{line}\n" for line in lines).encode()
-        try:
-            written = os.write(file, data)
-            while written < len(data):
-                written += os.write(file, data[written:])
-        except OSError:
-            with suppress(OSError):
-                os.ftruncate(file, size)
-            raise
+        _put_at_end(file, lines)
 
     def _last_number(self, file: int) -> int:
         """The number of the last whole line of this ledger; as it was left, where nobody has touched it."""
         if self._seen == _identity(file):
             return self._last
         return last_number(file, self.ledger_id)
+
+
+def append_line(path: Path, line: str) -> None:
+    """
+    Put a line at the end of a log whose lines have no numbers; others who do so are waited for.
+
+    Raises:
+        OSError: nothing was written.
+        LedgerError: the log is a symlink, or lies in one.
+    """
+    with _locked(path, wait=True) as file:
+        _put_at_end(file, [line])
+
+
+def _put_at_end(file: int, lines: Sequence[str]) -> None:
+    size = os.fstat(file).st_size
+    torn = size > 0 and os.pread(file, 1, size - 1) != b"\n"
+    data = ("\n" if torn else "").encode() + "".join(f"{line}\n" for line in lines).encode()
+    try:
+        written = os.write(file, data)
+        while written < len(data):
+            written += os.write(file, data[written:])
+    except OSError:
+        with suppress(OSError):
+            os.ftruncate(file, size)
+        raise
 
 
 def last_number(file: int, ledger_id: int) -> int:
@@ -153,11 +169,11 @@ def _identity(file: int) -> tuple[int, int, int]:
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[int]:
-    """The file, which nobody else who asks writes to; another's lock is never waited for."""
+def _locked(path: Path, *, wait: bool = False) -> Iterator[int]:
+    """The file, which nobody else who asks writes to; another's lock isn't waited for unless that is said."""
     file = open_log(path)
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         yield file
     finally:
         os.close(file)

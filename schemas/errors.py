@@ -10,6 +10,7 @@ PolicyctlError
 │   ├── RoutingError    no model can serve it, a rule or a budget refused it; carries the Decision
 │   ├── ChainError      every step failed
 │   └── GateError       a gate failed, and no tier is left to rise to
+├── SettingError    a setting of the machine can't be what it is; carries the Problem
 └── LedgerError     the ledger can't answer, so nothing may be spent
     └── LedgerMisuse    it was asked what can't be, such as a key for two calls; nothing happened
 """
@@ -61,6 +62,14 @@ class RequestError(PolicyctlError):
 
 class StoryError(PolicyctlError):
     """A PRD can't be read, or doesn't have the story that was asked for."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.message)
+        self.problem = problem
+
+
+class SettingError(PolicyctlError):
+    """A setting of the machine can't be what it is; `problem` names it."""
 
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem.message)

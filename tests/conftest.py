@@ -27,6 +27,7 @@ SWITCHES = {
     "NO_COLOR",
 }
 os.environ["XDG_DATA_HOME"] = NOWHERE  # no price catalogue of the person's own, not even while modules load
+os.environ["XDG_CONFIG_HOME"] = NOWHERE  # and no mail server of his
 os.environ.pop("POLICYCTL_PRICES", None)
 CACHES = tempfile.TemporaryDirectory(prefix="policyctl-tests-")
 os.environ["XDG_CACHE_HOME"] = CACHES.name

@@ -12,7 +12,7 @@ import click
 
 from ...policy.names import first_and_more
 from ...providers.snapshots import VARIABLE, catalogue_in_force
-from ...schemas.errors import PolicyctlError
+from ...schemas.errors import PolicyctlError, SettingError
 from ...schemas.policy import Policy
 from ...schemas.records import dataclass
 from .. import cache, completing, config
@@ -45,7 +45,7 @@ def command(
     here = Path.cwd()
     flags = {"policy": policies, "prd": (prd,) if prd else (), "color": _said(ctx)}
     flags["ledger"] = (shown(ledger),) if ledger else ()
-    settings = [_setting(name, flags.get(name, ()), here) for name in _SETTINGS]
+    settings = [*(_setting(name, flags.get(name, ()), here) for name in _SETTINGS), *_of_machine()]
     dotenv, added = config.dotenv(here)
     variables = _variables(_policy(settings[0]), added)
     if as_json:
@@ -112,6 +112,21 @@ def _setting(name: str, said: tuple[str, ...], here: Path) -> Shown:
         return Shown(name, _SETTINGS[name](here))
     except click.UsageError as error:
         return Shown(name, None, error.message)
+
+
+def _of_machine() -> Iterator[Shown]:
+    """How alerts are sent, as far as the machine says it."""
+    from ...ledger.alerts.settings import VARIABLES, machine_settings, said_by
+
+    try:
+        machine_settings(os.environ)
+        found = said_by(os.environ)
+    except SettingError as error:
+        yield Shown("alerts", None, error.problem.message)
+        return
+    for name, (value, origin) in found.items():
+        kind = "environment" if origin in VARIABLES.values() else "file"
+        yield Shown(f"alerts.{name}", Setting((value,), kind, origin))
 
 
 # --- variables that the policy reads --------------------------------------------------------------------
