@@ -151,9 +151,8 @@ def touched_by(sheet: Sheet, keys: Iterable[str]) -> Touched:
     for start in range(0, len(every), 200):
         some = every[start : start + 200]
         marks = ", ".join("?" * len(some))
-        rows += sheet.direct.rows(
-            f"SELECT run_id, story_id, reserved_ms FROM attempts WHERE key IN ({marks})", *some
-        )  # noqa: S608
+        sql = f"SELECT run_id, story_id, reserved_ms FROM attempts WHERE key IN ({marks})"  # noqa: S608
+        rows += sheet.direct.rows(sql, *some)
     return Touched(
         tuple(sorted({run for run, _, _ in rows if run is not None})),
         tuple(sorted({story for _, story, _ in rows if story is not None})),
