@@ -255,7 +255,7 @@ class _Calls:
     def __init__(self, sheet: Sheet, window: Window) -> None:
         assert window.starts_ms is not None and window.ends_ms is not None
         self._sheet = sheet
-        self._where = "FROM attempts WHERE reserved_ms >= ? AND reserved_ms < ? AND success "
+        self._where = "FROM attempts WHERE reserved_ms >= ? AND reserved_ms < ? AND logged = 1"
         self._bounds = (window.starts_ms, window.ends_ms)
         self._shares: dict[str, Decimal] | None = None
         self._ranked: dict[str, Decimal | None] = {}
@@ -275,15 +275,13 @@ class _Calls:
         counts = ", ".join(
             f"CAST(coalesce(sum(CASE WHEN {when} THEN 1 ELSE 0 END), 0) AS BIGINT)" for when in whens
         )
-        row = self._sheet.direct.rows(f"SELECT count(*), {counts} {self._where} IS NOT NULL", *self._bounds)[
-            0
-        ]
+        row = self._sheet.direct.rows(f"SELECT count(*), {counts} {self._where}", *self._bounds)[0]
         if row[0] < LEAST_CALLS:
             return {}
         return {name: Decimal(100 * n) / row[0] for name, n in zip(_BY_SHARE, row[1:], strict=True)}
 
     def _rank(self, percentile: int) -> Decimal | None:
-        where = f"{self._where} = 1 AND latency_ms IS NOT NULL"
+        where = f"{self._where} AND success = 1 AND latency_ms IS NOT NULL"
         count = self._sheet.direct.rows(f"SELECT count(*) {where}", *self._bounds)[0][0]
         if count < LEAST_CALLS:
             return None
