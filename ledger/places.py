@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import stat
+from contextlib import suppress
 from pathlib import Path
 
 from .tx import trouble
@@ -37,16 +38,18 @@ def prepare(path: Path, *, create: bool, mounts: str | None = None) -> None:
     try:
         _refuse_shared(folder)
         _refuse_remote(folder, _mounted() if mounts is None else mounts)
-        flags = os.O_RDWR | (os.O_CREAT if create else 0)
-        file = os.open(path, flags | _NO_FOLLOW, 0o600)
+        if create and not path.exists():
+            _make(path)
+        _own(path)
     except FileNotFoundError:
         raise trouble(f"there is no ledger at {path}", "policyctl ledger init makes one") from None
     except OSError as error:
         raise trouble(f"{path} can't be opened: {error.strerror}") from error
-    try:
-        _own(file, path)
-    finally:
-        os.close(file)
+
+
+def _make(path: Path) -> None:
+    with suppress(FileExistsError):  # somebody else was faster
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | _NO_FOLLOW, 0o600))
 
 
 def refuse_symlinks(path: Path) -> None:
@@ -95,16 +98,21 @@ def open_log(path: Path) -> int:
         return os.open(path, flags | os.O_CREAT, 0o600)
 
 
-def _own(file: int, path: Path) -> None:
-    """Refuse what isn't a file of ours, and close the file to others."""
-    found = os.fstat(file)
+def _own(path: Path) -> None:
+    """
+    Refuse what isn't a file of ours, and close the file to others.
+
+    It isn't opened for that: to close it again would take the locks away that SQLite has on it for
+    another ledger of this process, and whoever closes it last then deletes the WAL that is in use.
+    """
+    found = path.lstat()
     if not stat.S_ISREG(found.st_mode):
         raise trouble(f"{path} is no file")
     if found.st_uid not in (os.geteuid(), 0) and os.geteuid() != 0:
         raise trouble(f"{path} belongs to somebody else", "name a ledger of your own with --ledger")
     if found.st_mode & 0o077:
         try:
-            os.fchmod(file, 0o600)
+            path.chmod(0o600)
         except OSError as error:
             raise trouble(f"others may read {path}: {error.strerror}", f"chmod 600 {path}") from error
 

@@ -55,6 +55,7 @@ class SqliteBackend:
         self._lock: int | None = None
         self._db: sqlite3.Connection | None = None
         self._file: tuple[int, int] | None = None
+        self._wal_path = Path(f"{path}-wal")
         self._wal: int | None = None
         self._synced = False
         self._lost: str | None = None
@@ -112,7 +113,7 @@ class SqliteBackend:
             self._open()
         elif self._wal is None:
             self._open_again()
-        elif _identity(self.path) != self._file:
+        elif _identity(self.path) != self._file or _identity(self._wal_path) != _identity(self._wal):
             self._drop()
             raise self._replaced()
 
@@ -135,11 +136,11 @@ class SqliteBackend:
                 raise trouble(f"{self.path} was replaced while it was opened")
             self._file = before
             self._migrate()
-            self._wal = os.open(f"{self.path}-wal", os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+            self._wal = os.open(self._wal_path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
             self._create = False  # what was there once isn't made anew
         except OSError as error:
             self._drop()
-            raise trouble(f"{self.path}-wal can't be opened: {error.strerror}") from error
+            raise trouble(f"{self._wal_path} can't be opened: {error.strerror}") from error
         except sqlite3.Error as error:
             self._drop()
             raise self._told(error) from error
@@ -240,14 +241,14 @@ class SqliteBackend:
         if self._synced:
             return
         if self._wal is None:
-            raise trouble(f"{self.path}-wal can't be written: {self._lost}")
+            raise trouble(f"{self._wal_path} can't be written: {self._lost}")
         try:
             _to_disk(self._wal)
         except OSError as error:
             # The system tells of a failure once: until all was written anew nothing can be relied upon.
             self._drop_wal()
             self._lost = error.strerror
-            raise trouble(f"{self.path}-wal can't be written: {self._lost}") from error
+            raise trouble(f"{self._wal_path} can't be written: {self._lost}") from error
         self._synced = True
 
     def rollback(self) -> None:

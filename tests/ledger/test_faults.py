@@ -101,6 +101,8 @@ from policyctl.ledger.checking import check
 from policyctl.ledger.ledger import Ledger
 from policyctl.schemas.ledger import Attempt, Usage
 folder = Path(sys.argv[1])
+if sys.argv[2] == "after":
+    sys.exit()
 ledger = Ledger(folder / "policyctl.db", log=folder / "usage.jsonl", create=True)
 def reserve(key):
     answer = ledger.reserve(Attempt(key=key, provider="p", model="m", most_nusd=9), send=True)
@@ -126,27 +128,62 @@ print(health.problems, health.spent_nusd, len((folder / "usage.jsonl").read_text
 """
 
 
-@pytest.mark.skipif(shutil.which("unshare") is None, reason="no unshare to mount a small disk with")
+def on_a_disk_of_its_own(tmp_path: Path, script: str, between: str = "true") -> list[str]:
+    """
+    What a script prints that works on a small disk, `before` and `after` a command that is given the disk.
+    """
+    if shutil.which("unshare") is None:
+        pytest.skip("no unshare to mount a small disk with")
+    (tmp_path / "script.py").write_text(script)
+    (tmp_path / "disk").mkdir()
+    commands = (
+        'mount -t tmpfs -o size=3m,mode=700 tmpfs "$1" || exit 77; '
+        f'"$2" "$3" "$1" before && {between} && exec "$2" "$3" "$1" after'
+    )
+    words = ["unshare", "-rm", "sh", "-c", commands, "sh", tmp_path / "disk"]
+    done = subprocess.run(
+        [*words, sys.executable, tmp_path / "script.py"],
+        capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    if done.returncode == 77 or "unshare" in done.stderr:
+        pytest.skip("no disk of its own can be mounted here")
+    assert 0 == done.returncode, done.stderr
+    return done.stdout.splitlines()
+
+
 def test_what_is_held_can_be_settled_on_a_full_disk(tmp_path: Path) -> None:
     """
     A disk that fills up after money was held: the calls are settled with the room that was kept for
     that, nothing new is held, and all goes on when there is room again.
     """
-    (tmp_path / "full.py").write_text(FULL)
-    (tmp_path / "disk").mkdir()
-    mount = 'mount -t tmpfs -o size=3m,mode=700 tmpfs "$1" || exit 77; exec "$2" "$3" "$1"'
-    done = subprocess.run(
-        ["unshare", "-rm", "sh", "-c", mount, "sh", tmp_path / "disk", sys.executable, tmp_path / "full.py"],
-        capture_output=True, text=True, check=False, timeout=60,
-    )  # fmt: skip
-    if done.returncode == 77 or "unshare" in done.stderr:
-        pytest.skip("no disk of its own can be mounted here")
-
     assert [
         "No space left on device",
         "{'held'} True {'committed'} True held",
         "() 217 31",
-    ] == done.stdout.splitlines(), done.stderr
+    ] == on_a_disk_of_its_own(tmp_path, FULL)
+
+
+READ_ONLY = """
+import sys
+from pathlib import Path
+from policyctl.ledger.ledger import Ledger
+from policyctl.schemas.errors import LedgerError
+try:
+    Ledger(Path(sys.argv[1]) / "policyctl.db", create=True).close()
+    print("opened")
+except LedgerError as error:
+    print(error)
+"""
+
+
+def test_a_disk_that_is_read_only_is_told(tmp_path: Path) -> None:
+    """
+    Where the disk itself takes nothing any more, the ledger isn't opened, and the reason is said.
+    """
+    told = on_a_disk_of_its_own(tmp_path, READ_ONLY, between='mount -o remount,ro "$1"')
+
+    assert "opened" == told[0]
+    assert [True] == ["Read-only file system" in line for line in told[1:]]
 
 
 @pytest.mark.skipif(ROOT, reason="the superuser may write everywhere")
@@ -339,6 +376,54 @@ def test_a_ledger_that_is_deleted_in_use_is_no(world: World, replaced: bool) -> 
     )
     assert replaced == (world.folder / "policyctl.db").exists()
     other.close()
+
+
+LOOK = """
+import sys
+from pathlib import Path
+from policyctl.ledger.ledger import Ledger
+with Ledger(Path(sys.argv[1])) as ledger:
+    print(*[key for (key,) in ledger.do(lambda tx: tx.rows("SELECT key FROM attempts ORDER BY key"))])
+"""
+
+
+def look(world: World) -> str:
+    """
+    The keys that another process finds, which opens the ledger and closes it again.
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", LOOK, world.place], capture_output=True, text=True, check=True, timeout=60
+    )
+    return done.stdout.strip()
+
+
+def test_two_ledgers_of_a_process_share_a_file(world: World) -> None:
+    """
+    A process may open a ledger twice, and close one of the two: what it writes through the other is found
+    by all, however often others open and close the ledger meanwhile.
+    """
+    first, second = world.open(), world.open()
+    first.reserve(attempt("a"))
+    second.reserve(attempt("b"))
+    seen = [look(world)]
+    first.reserve(attempt("c"))
+    seen.append(look(world))
+    second.close()
+    seen.append(look(world))
+    first.reserve(attempt("d"))
+
+    assert ["a b", "a b c", "a b c", "a b c d"] == [*seen, look(world)]
+
+
+def test_a_write_ahead_log_that_is_deleted_in_use_is_no(world: World) -> None:
+    """
+    What would be written to a WAL that is gone would be lost: it is refused.
+    """
+    ledger = world.open()
+    ledger.reserve(attempt("a"))
+    (world.folder / "policyctl.db-wal").unlink()
+
+    assert "deleted or replaced" in denied(ledger.reserve(attempt("b"))).message
 
 
 def test_a_damaged_file_is_told(world: World) -> None:
