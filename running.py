@@ -30,11 +30,21 @@ from .providers.health import Breakers
 from .providers.keys import available_models
 from .providers.sizes import likely_input_tokens
 from .router import Engine, PolicyPath
+from .schemas.alerts import AlertWatch
 from .schemas.calls import Message, Piece, ToolCall
 from .schemas.decision import Decision, Outcome
-from .schemas.errors import ChainError, GateError, LedgerMisuse, Problem, RequestError, RoutingError
+from .schemas.errors import (
+    ChainError,
+    GateError,
+    LedgerMisuse,
+    Problem,
+    RequestError,
+    RoutingError,
+    SettingError,
+)
 from .schemas.health import Health
 from .schemas.job import Gate, Job, Plan
+from .schemas.ledger import Purse
 from .schemas.policy import NANO
 from .schemas.request import Failure, Request
 from .schemas.run import Ending, Event, Observer, Result
@@ -69,6 +79,7 @@ class Router:
         adapters: who speaks to which model; None: the real providers, and models without a key are left out.
         health: which models may be tried; None: as this router learns it.
         observe: told of everything that happens in every request.
+        alerts: told of each call that is settled, and closed with the router; None: nobody tells alerts.
         clock: the time; it must know its zone.
     """
 
@@ -81,6 +92,7 @@ class Router:
         adapters: Adapters | None = None,
         health: Health | None = None,
         observe: Observer | None = None,
+        alerts: AlertWatch | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._environ = os.environ if environ is None else environ
@@ -93,6 +105,7 @@ class Router:
         self.engine, self.ledger = engine, ledger
         self.health = Breakers() if health is None else health
         self._adapters, self._observe, self._clock = adapters, observe, clock
+        self._alerts = alerts
         models = engine.policy.models.values()
         self._available = available_models(models, self._environ) if adapters is None else None
         self._starting = threading.Lock()
@@ -109,7 +122,8 @@ class Router:
         observe: Observer | None = None,
     ) -> Router:
         """
-        Read a policy, and open or make its ledger. MONTHLY_COST_BUDGET sets the monthly limit.
+        Read a policy, and open or make its ledger. MONTHLY_COST_BUDGET sets the monthly limit. Alerts are
+        told as this machine says.
 
         Args:
             paths: the policy, as for `Engine.load`.
@@ -120,6 +134,7 @@ class Router:
         Raises:
             PolicyError: the policy has errors.
             LedgerError: the ledger can't be used.
+            SettingError: what this machine says of sending alerts can't be.
         """
         environ = os.environ if environ is None else environ
         engine = Engine.load(*paths)
@@ -131,7 +146,13 @@ class Router:
             script = None if offline is True else Path(offline)
             adapters = Adapters(environ, offline=True, script=script)
         opened = None if ledger is None else _open_ledger(engine, ledger)
-        return cls(engine, opened, environ=environ, adapters=adapters, observe=observe)
+        try:
+            alerts = None if opened is None else alerts_of(engine, opened, environ)
+        except SettingError:
+            if opened is not None:
+                opened.close()
+            raise
+        return cls(engine, opened, environ=environ, adapters=adapters, observe=observe, alerts=alerts)
 
     def __enter__(self) -> Router:
         return self
@@ -148,6 +169,8 @@ class Router:
             executor, self._executor = self._executor, None
         if loop is not None and executor is not None:
             loop.close(executor.aclose)
+        if self._alerts is not None:
+            self._alerts.close()
         if self.ledger is not None:
             self.ledger.close()
 
@@ -331,10 +354,18 @@ class Router:
 
                 adapters = Adapters(self._environ) if self._adapters is None else self._adapters
                 self._executor = Executor(
-                    self.engine.policy, adapters, self.engine.attempt, self.health, self.ledger
+                    self.engine.policy, adapters, self.engine.attempt, self.health, self._purse()
                 )
                 self._loop = LoopThread()
             return self._loop, self._executor
+
+    def _purse(self) -> Purse | None:
+        """The ledger, which lets alerts know of what was settled."""
+        if self.ledger is None or self._alerts is None:
+            return self.ledger
+        from .ledger.alerts.telling import Telling
+
+        return Telling(self.ledger, self._alerts)
 
     def _told(self, observe: Observer | None) -> Observer | None:
         if observe is None or self._observe is None:
@@ -365,6 +396,26 @@ class _Planner:
     def __call__(self, failures: tuple[Failure, ...]) -> Plan:
         request = replace(self._request, failures=(*self._request.failures, *failures))
         return self._router.plan(request, alone=self._alone, run_id=self._run_id, story_id=self._story_id)
+
+
+def alerts_of(engine: Engine, ledger: Ledger, environ: Mapping[str, str]) -> AlertWatch | None:
+    """
+    Who tells the alerts and budget levels of a policy, as this machine says; None: it has none.
+
+    Args:
+        engine: the policy.
+        ledger: what was spent.
+        environ: has the addresses of webhooks.
+
+    Raises:
+        SettingError: what this machine says of sending them can't be.
+    """
+    policy = engine.policy
+    if not policy.alerts and not any(budget.levels for budget in policy.budgets.values()):
+        return None
+    from .ledger.alerts.alerter import Alerter
+
+    return Alerter(ledger, policy, environ=environ)
 
 
 def messages_of(prompt: Prompt) -> tuple[Message, ...]:

@@ -16,7 +16,7 @@ import click
 
 from ..policy.words import usd_short
 from ..router import Engine
-from ..running import Router
+from ..running import Router, alerts_of
 from ..schemas.decision import Outcome
 from ..schemas.errors import Problem, RequestError
 from ..schemas.policy import NANO
@@ -207,11 +207,14 @@ def _router(engine: Engine, environ: Mapping[str, str], options: Mapping[str, An
         adapters = Adapters(environ, offline=True, script=script)
     with ExitStack() as stack:
         where = _ledger(options["ledger"], offline=adapters is not None)
+        pretended = where is None  # of money that nobody spends nobody is told
         if where is None and engine.policy.budgets and adapters is not None:
             # Money that nobody spends is counted, so that levels act; but not in the real ledger.
             where = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "policyctl.db"
         ledger = None if where is None else open_ledger(where, engine.policy, create=True)
-        yield stack.enter_context(Router(engine, ledger, environ=environ, adapters=adapters))
+        alerts = None if ledger is None or pretended else alerts_of(engine, ledger, environ)
+        router = Router(engine, ledger, environ=environ, adapters=adapters, alerts=alerts)
+        yield stack.enter_context(router)
 
 
 def _ledger(said: str | None, *, offline: bool) -> Path | str | None:

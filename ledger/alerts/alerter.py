@@ -17,7 +17,7 @@ from ...schemas.policy import Policy
 from ..ledger import Ledger
 from ..sheet import Sheet, number_of
 from ..windows import moment
-from .channels import LOG_NAME, Channels
+from .channels import LOG_NAME, Channels, checked_post
 from .events import Claimed, Teller, claim, fired_ms, last_of, next_due_ms, settle
 from .settings import Settings, machine_settings
 from .watching import (
@@ -32,7 +32,6 @@ from .watching import (
     watched_by,
     window_words,
 )
-from .web import Web
 
 EVERY_S = 1.0
 """The background looks at most this often, and is at rest for 50 times as long as a look took."""
@@ -104,8 +103,7 @@ class Alerts:
 
         def work(sheet: Sheet) -> int:
             now = sheet.not_before(self.ledger.now_ms())
-            recent = now - RECENT_MS
-            touched = touched_since(sheet, recent) if settled is None else touched_by(sheet, settled)
+            touched = self._recent(sheet, now) if settled is None else touched_by(sheet, settled)
             teller = Teller(self.ledger.outbox.ledger_id, self.policy.name)
             return teller.tell(sheet, self._readings(sheet, touched, now), now)
 
@@ -122,6 +120,9 @@ class Alerts:
             sheet.run("INSERT INTO counters (name, value) VALUES (?, ?)", _LOOKED, now_ms)
         readings = self._looker.by_clock(sheet, _moments(before, touched.since_ms, now_ms), keep=True)
         return [*readings, *self._looker.by_name(sheet, touched, keep=True)]
+
+    def _recent(self, sheet: Sheet, now_ms: int) -> Touched:
+        return touched_since(sheet, now_ms - RECENT_MS) if self._looker.has_names else Touched()
 
     # --- sending -----------------------------------------------------------------------------------------
 
@@ -185,8 +186,7 @@ class Alerts:
         def work(sheet: Sheet) -> tuple[AlertStanding, ...]:
             now = sheet.not_before(self.ledger.now_ms())
             readings = self._looker.by_clock(sheet, [now], keep=False)
-            recent = touched_since(sheet, now - RECENT_MS) if self._looker.has_names else Touched()
-            readings += self._looker.by_name(sheet, recent, keep=False)
+            readings += self._looker.by_name(sheet, self._recent(sheet, now), keep=False)
             by_name: dict[str, list[Reading]] = {}
             for reading in readings:
                 by_name.setdefault(reading.watched.name, []).append(reading)
@@ -245,7 +245,7 @@ def channels_of(
     return Channels(
         log=log,
         environ=os.environ if environ is None else environ,
-        web=Web(said.allow, said.ca_file),
+        post=checked_post(said),
         mail=said.mail,
         ca_file=said.ca_file,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,11 +11,12 @@ from typing import Any
 from ...schemas.alerts import Outcome
 from ...schemas.errors import LedgerError
 from ..usage_log import append_line
-from .mail import send
-from .settings import MailServer
-from .web import Web
+from .settings import MailServer, Settings
 
 LOG_NAME = "alerts.jsonl"
+
+Post = Callable[[str, bytes, str], Outcome]
+"""Sends a JSON text to an address; last comes the message's id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,14 +27,14 @@ class Channels:
     Args:
         log: the file of the channel `log`; None: messages for it are in the ledger alone.
         environ: has the variables that hold the addresses of webhooks.
-        web: the client for webhooks.
+        post: sends a JSON text to an address, as `Web.post` does.
         mail: the machine's mail server; None: it has none.
         ca_file: certificates that the mail server may have besides those of the system.
     """
 
     log: Path | None
     environ: Mapping[str, str] = field(repr=False)
-    web: Web
+    post: Post
     mail: MailServer | None = None
     ca_file: Path | None = None
 
@@ -58,6 +59,8 @@ class Channels:
         return Outcome(True, f"it is in {self.log}")
 
     def _mail(self, to: str, message: Mapping[str, Any]) -> Outcome:
+        from .mail import send  # TLS and HTTP are imported where there is something to send
+
         text = "\n".join(_lines(message))
         return send(self.mail, to, f"[policyctl] {message['text']}", text, message["id"], self.ca_file)
 
@@ -67,7 +70,18 @@ class Channels:
             return Outcome(False, f"{variable} isn't set", True)
         if channel == "slack":
             body = json.dumps({"text": _for_slack(message["text"])})
-        return self.web.post(address, body.encode("ascii"), message["id"])
+        return self.post(address, body.encode("ascii"), message["id"])
+
+
+def checked_post(settings: Settings) -> Post:
+    """The checked client for webhooks, as a machine has it."""
+
+    def post(address: str, body: bytes, message_id: str) -> Outcome:
+        from .web import Web
+
+        return Web(settings.allow, settings.ca_file).post(address, body, message_id)
+
+    return post
 
 
 def _lines(message: Mapping[str, Any]) -> list[str]:

@@ -41,7 +41,7 @@ def cross(job: dict[str, Any], process: int) -> None:
     policy = Engine.from_text(POLICY.replace("budget story", "budget one_story")).policy
     where = job["where"] if job["where"].startswith("postgresql://") else Path(job["where"])
     ledger = Ledger(where, policy, create=True, wait_s=120)
-    channels = Channels(Path(job["log"]), {"HOOK": job["url"]}, Web(frozenset({job["origin"]})))
+    channels = Channels(Path(job["log"]), {"HOOK": job["url"]}, Web(frozenset({job["origin"]})).post)
     alerts = Alerts(ledger, policy, channels=channels)
     alerter = Alerter(ledger, policy, channels=channels, every_s=0.01)
 

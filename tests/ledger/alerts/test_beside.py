@@ -36,7 +36,7 @@ STORIES, PROCESSES, THREADS = (1250, 8, 4) if os.environ.get("POLICYCTL_SOAK") e
 def channels(world: World, url: str = "", origin: str = "", whole_s: float = 5) -> Channels:
     log = world.folder / "logs" / "alerts.jsonl"
     allow = frozenset({origin}) if origin else frozenset[str]()
-    return Channels(log, {"HOOK": url}, Web(allow, whole_s=whole_s))
+    return Channels(log, {"HOOK": url}, Web(allow, whole_s=whole_s).post)
 
 
 def hooked(world: World, hook: Hook, text: str = HOOKED) -> tuple[Ledger, Alerts]:

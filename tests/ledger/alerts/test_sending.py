@@ -335,7 +335,7 @@ def test_where_nobody_listens_another_try_may_help() -> None:
 
 
 def channels(hook: Hook, variable: str = "HOOK") -> Channels:
-    return Channels(None, {variable: hook.url}, Web(frozenset({hook.origin})))
+    return Channels(None, {variable: hook.url}, Web(frozenset({hook.origin})).post)
 
 
 def test_a_webhook_gets_the_message_as_it_is() -> None:
@@ -378,7 +378,7 @@ def test_the_channels_don_t_show_their_secrets() -> None:
     """
     server = MailServer(host="h", port=25, sender="a@b.example", user="u", password=SECRET)
 
-    assert SECRET not in repr(Channels(None, {"HOOK": SECRET}, Web(), server))
+    assert SECRET not in repr(Channels(None, {"HOOK": SECRET}, Web().post, server))
 
 
 # --- mail -------------------------------------------------------------------------------------------------
@@ -388,7 +388,7 @@ def mail(server: MailServer, ca_file: Path | None = None, to: str = "team@exampl
     """
     Send the message by mail; what came of it never repeats what the server said.
     """
-    outcome = Channels(None, {}, Web(), server, ca_file).send("email", to, json.dumps(BODY))
+    outcome = Channels(None, {}, Web().post, server, ca_file).send("email", to, json.dumps(BODY))
     assert SECRET not in repr(outcome)
     return outcome
 
@@ -473,7 +473,7 @@ def test_without_a_mail_server_it_waits() -> None:
     """
     A machine that names no mail server may name one later, or another machine does.
     """
-    outcome = Channels(None, {}, Web()).send("email", "team@example.com", json.dumps(BODY))
+    outcome = Channels(None, {}, Web().post).send("email", "team@example.com", json.dumps(BODY))
 
     assert Outcome(False, "this machine names no mail server", True) == outcome
 

@@ -42,7 +42,7 @@ class Watch:
         self.policy = policy or policy_of(text)
         self.ledger = world.open(self.policy)
         self.log = world.folder / "logs" / "alerts.jsonl"
-        self.alerts = Alerts(self.ledger, self.policy, channels=Channels(self.log, {}, Web()))
+        self.alerts = Alerts(self.ledger, self.policy, channels=Channels(self.log, {}, Web().post))
 
     def spend(self, key: str, cost: int = DOLLAR, **more: Any) -> None:
         """
