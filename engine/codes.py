@@ -1,38 +1,27 @@
 """
 What of a request can matter, as one number: its code.
 
-A code has places, like the digits of a number. The lowest place says in which cells of the small columns the
-request lies, all of them together; a place for each large column follows; above them stands everything that
-the chain depends on beside the rule and the limits: the tier of its complexity, its domain, what it requires,
-the tier and the model that somebody asks for, its tokens. So each fact has a number for each of its cells,
-its *part*, and a code is the sum of the parts. Whatever two requests of one code ask, the answer is the same.
+A code has places, like the digits of a number. A place for each group of columns says in which cells of
+all of them the request lies, and one in which cell of the pivot (pages.py says what that is). Above them
+stands everything that the chain depends on beside the rule and the limits: the tier of its complexity, its
+domain, what it requires, the tier and the model that somebody asks for, its tokens. So each fact has a number
+for each of its cells, its *part*, and a code is the sum of the parts. Whatever two requests of one code ask,
+the answer is the same.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ..schemas.policy import Policy
 from ..schemas.records import dataclass
 from .columns import Column
+from .pages import Group, Page, groups_of, pages_of, pivot_of
 from .tokens import TokenCells, token_cells
 
 if TYPE_CHECKING:
     from .facts import Facts
-
-MOST_SMALL_CELLS = 4096
-MOST_SMALL_BITS = 8 * 2**22
-"""Combinations of cells of small columns, and the bits of all their masks; columns past that are large."""
-
-
-@dataclass(frozen=True, slots=True)
-class Large:
-    """A column with a place of its own: its masks, and where in the code its cell stands."""
-
-    masks: tuple[int, ...]
-    shift: int
-    low: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,16 +29,18 @@ class Codes:
     """
     The places of a policy's codes.
 
-    `small` has the mask for each value of the lowest place, `small_low` the bits of that place.
-    `parts` gives for a fact the part of each of its cells; `asked_tier`, `story_tier` and
-    `preferred` the parts of what somebody asks for. `tail_mask` are the bits of the places above all
-    cells; below them there is room for the number of a row. `tokens` times `token_place`, plus one, is the
-    part of a request's own token counts, so that the codes of requests without are below `token_place`.
+    `pivot` has the page and the mask for each cell of the pivot, whose place stands at `pivot_shift` and has
+    the bits `pivot_low`; there are `pages` in all. `parts` gives for a
+    fact the part of each of its cells; `asked_tier`, `story_tier` and `preferred` the parts of what somebody
+    asks for. `tail_mask` are the bits of the places above all cells; below them there is room for the number
+    of a row. `tokens` times `token_place`, plus one, is the part of a request's own token counts, so that the
+    codes of requests without are below `token_place`.
     """
 
-    small: tuple[int, ...]
-    small_low: int
-    large: tuple[Large, ...]
+    pages: int
+    pivot: tuple[tuple[Page, int], ...]
+    pivot_shift: int
+    pivot_low: int
     tail_mask: int
     parts: Mapping[str, tuple[int, ...]]
     asked_tier: tuple[int, ...]
@@ -77,45 +68,51 @@ class Codes:
         return None if cell is None else (cell + 1) * self.token_place
 
 
-def codes_of(policy: Policy, columns: Mapping[str, Column], digits: Mapping[str, tuple[int, ...]]) -> Codes:
+def codes_of(
+    policy: Policy,
+    columns: Mapping[str, Column],
+    digits: Mapping[str, tuple[int, ...]],
+    limit_bits: int,
+    outcomes: Sequence[int],
+) -> Codes:
     """
     Lay out the places for a policy's columns.
 
     Args:
         digits: for facts that the chain depends on beside the rule, what each cell of theirs means for it.
+        outcomes: for each rule, after "no rule", a number that it shares with those that ask for the same.
     """
     rows = max(mask.bit_length() for column in columns.values() for mask in column.masks)
-    small = dict(_small(columns, rows))
+    pivot = pivot_of(columns)
     places: dict[str, int] = {}
-    place = 1
-    for name, column in small.items():
-        places[name] = place
-        place *= len(column.masks)
-    shift = (place - 1).bit_length()
-    small_low = (1 << shift) - 1
-    large = []
-    for name, column in columns.items():
-        if name not in small:
-            bits = (len(column.masks) - 1).bit_length()
-            large.append(Large(column.masks, shift, (1 << bits) - 1))
-            places[name] = 1 << shift
-            shift += bits
-    tail = 1 << max(shift, rows.bit_length())
-    place = tail
+    groups: list[Group] = []
+    shift = 0
+    for names in (*groups_of(columns, pivot, rows), [pivot]):
+        place = 1 << shift
+        for name in names:
+            places[name] = place
+            place *= len(columns[name].masks)
+        bits = (place - 1).bit_length() - shift
+        groups.append(Group(tuple(names), shift, (1 << bits) - 1))
+        shift += bits
+    *others, last = groups
+    cells = pages_of(columns, pivot, others, limit_bits, outcomes)
+    place = tail = 1 << max(shift, rows.bit_length())
     parts = {}
     for name, column in columns.items():
         of_tail = digits.get(name, (0,) * len(column.masks))
         parts[name] = tuple(cell * places[name] + digit * place for cell, digit in enumerate(of_tail))
         place *= max(of_tail) + 1
-    tokens = token_cells(policy)
     asked = []
     for count in (len(policy.tiers), len(policy.tiers), len(policy.models)):
         asked.append(tuple((number + 1) * place for number in range(count)))
         place *= count + 1
+    tokens = token_cells(policy)
     return Codes(
-        small=tuple(_products(list(small.values()))),
-        small_low=small_low,
-        large=tuple(large),
+        pages=cells[-1][0].number + 1,
+        pivot=tuple(cells),
+        pivot_shift=last.shift,
+        pivot_low=last.low,
         tail_mask=(1 << (place * (tokens.count + 1)).bit_length()) - tail,
         parts=parts,
         asked_tier=asked[0],
@@ -124,28 +121,3 @@ def codes_of(policy: Policy, columns: Mapping[str, Column], digits: Mapping[str,
         tokens=tokens,
         token_place=place,
     )
-
-
-def _small(columns: Mapping[str, Column], rows: int) -> Iterator[tuple[str, Column]]:
-    """The columns whose cells are few enough for a mask for each combination, the smallest first."""
-    most = min(MOST_SMALL_CELLS, MOST_SMALL_BITS // rows)
-    combinations = 1
-    for name, column in sorted(columns.items(), key=lambda item: len(item[1].masks)):
-        combinations *= len(column.masks)
-        if combinations > most:
-            return
-        yield name, column
-
-
-def _products(columns: list[Column]) -> list[int]:
-    """The masks of all combinations of cells, those of the first column next to each other."""
-    masks = [-1]
-    for column in columns:
-        masks = [before & mask for mask in column.masks for before in masks]
-    return masks
-
-
-def split(codes: Codes, code: int) -> tuple[int, tuple[int, ...], int]:
-    """A code's place for small columns, the masks of its cells of large ones, and what stands above."""
-    masks = tuple(large.masks[code >> large.shift & large.low] for large in codes.large)
-    return code & codes.small_low, masks, code & codes.tail_mask

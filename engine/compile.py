@@ -40,10 +40,11 @@ def compile_policy(checked: CheckedPolicy) -> DecisionTable:
     rules = list(_rows(reversed(policy.rules), len(limits) + 1))
     everything = (1 << (len(limits) + 1 + len(rules))) - 1
     columns, digits = _columns(policy, [*limits, *rules], everything)
-    codes = codes_of(policy, columns, digits)
     names = references(policy)
     state_rows = tuple(row for row in [*limits, *rules] if _reads_state(row))
     rule_of = (None, *(row.statement for row in rules if isinstance(row.statement, Rule)))
+    outcomes = _numbered(None if rule is None else (rule.tier, rule.models) for rule in rule_of)
+    codes = codes_of(policy, columns, digits, len(limits), outcomes)
     return DecisionTable(
         policy=policy,
         zone=ZoneInfo(policy.timezone),
@@ -56,7 +57,6 @@ def compile_policy(checked: CheckedPolicy) -> DecisionTable:
             dict.fromkeys(c for row in state_rows for c in row_conditions(row) if isinstance(c, BudgetIn))
         ),
         rule_of=rule_of,
-        outcome_of=_numbered(None if rule is None else (rule.tier, rule.models) for rule in rule_of),
         limit_rows=tuple(limits),
         limit_mask=(1 << len(limits)) - 1,
         tiers={tier.name: number for number, tier in enumerate(policy.tiers)},

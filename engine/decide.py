@@ -14,7 +14,8 @@ from ..schemas.policy import Limit, Rule
 from ..schemas.request import Request
 from .chain import Routing, expected_cost_nusd, route
 from .facts import Facts, facts_of
-from .finished import priced, renamed
+from .finished import priced
+from .pages import Page
 from .plain import request_from
 from .prepared import Prepared, prepared
 from .readers import own_tokens, read
@@ -53,23 +54,31 @@ def decide_facts(table: DecisionTable, facts: Facts, situation: Situation) -> De
 
 
 def decide_prepared(request: Prepared, situation: Situation) -> Decision:
-    """Decide for a request that was prepared for the situation's table."""
-    table = request.table
+    """
+    Decide for a request that was prepared for the situation's table.
+
+    Raises:
+        ValueError: it was prepared for another one.
+    """
+    table, page = request.table, request.page
     if situation.table is not table:
         raise ValueError("this situation was made for another policy")
-    alive = situation.small[request.small]
+    alive = situation.of_page[page.number]
     if alive is None:
-        alive = situation.fill(request.small)
+        alive = situation.fill(page)
     for mask in request.masks:
         alive &= mask
     if request.special is not None:
         return _special(request, alive, situation)
+    row = alive.bit_length()
     limits = alive & table.limit_mask
-    key = (request.tail + alive.bit_length(), limits) if limits else request.tail + alive.bit_length()
-    decision = situation.finished.exact.get(key)
-    if decision is None:
-        decision = _made(table, alive, (request.tail, limits), key, situation, lambda: request.facts)
-    return decision
+    kind: Hashable = request.tail + page.outcome_of[row]
+    if limits:
+        kind = kind, limits
+    alike = situation.finished.by_kind.get(kind)
+    if alike is not None and (kept := alike.of_page[page.number]) and (decision := kept[row]) is not None:
+        return decision
+    return _made(situation, page, row, limits, kind, lambda: request.facts)
 
 
 def decide_plain(table: DecisionTable, values: Mapping[str, object], situation: Situation) -> Decision:
@@ -78,27 +87,27 @@ def decide_plain(table: DecisionTable, values: Mapping[str, object], situation: 
 
     Raises:
         RequestError: the request lacks a fact, or gives an impossible one.
+        ValueError: the situation was made for another table.
     """
-    codes = table.codes
     code = read(table.readers, values)
     if code is None:  # something unusual, or wrong
         return decide_facts(table, facts_of(table, request_from(values)), situation)
     if situation.table is not table:
         raise ValueError("this situation was made for another policy")
-    small = code & codes.small_low
-    alive = situation.small[small]
-    if alive is None:
-        alive = situation.fill(small)
-    for large in codes.large:
-        alive &= large.masks[code >> large.shift & large.low]
-    tail = code & codes.tail_mask
+    codes = table.codes
+    page, alive = codes.pivot[code >> codes.pivot_shift & codes.pivot_low]
+    state = situation.of_page[page.number]
+    alive &= situation.fill(page) if state is None else state
+    for masks, shift, low in page.groups:
+        alive &= masks[code >> shift & low]
+    row = alive.bit_length()
     limits = alive & table.limit_mask
-    key = (tail + alive.bit_length(), limits) if limits else tail + alive.bit_length()
-    decision = situation.finished.exact.get(key)
-    if decision is None:
-        decision = _made(
-            table, alive, (tail, limits), key, situation, lambda: facts_of(table, request_from(values))
-        )
+    kind: Hashable = (code & codes.tail_mask) + page.outcome_of[row]
+    if limits:
+        kind = kind, limits
+    alike = situation.finished.by_kind.get(kind)
+    if alike is None or not (kept := alike.of_page[page.number]) or (decision := kept[row]) is None:
+        decision = _made(situation, page, row, limits, kind, lambda: facts_of(table, request_from(values)))
     if code >= codes.token_place:
         return _costed(table, decision, *own_tokens(table.readers, values))
     return decision
@@ -106,37 +115,28 @@ def decide_plain(table: DecisionTable, values: Mapping[str, object], situation: 
 
 def _special(request: Prepared, alive: int, situation: Situation) -> Decision:
     """Decide for a request that its code doesn't say all of."""
-    table, facts = request.table, request.facts
+    table, facts, page, row = request.table, request.facts, request.page, alive.bit_length()
     if facts.delegated_by is not None:
         alive |= alive_rows(table, facts.delegated_by, situation) & table.limit_mask
     limits = alive & table.limit_mask
-    cell = (request.tail, limits, request.special)
-    decision = situation.finished.exact.get((alive.bit_length(), *cell))
-    if decision is None:
-        decision = _made(table, alive, cell, (alive.bit_length(), *cell), situation, lambda: facts)
+    kind = request.tail + page.outcome_of[row], limits, request.special
+    decision = _made(situation, page, row, limits, kind, lambda: facts)
     return _costed(table, decision, facts.input_tokens, facts.output_tokens) if facts.own_tokens else decision
 
 
 def _made(
-    table: DecisionTable,
-    alive: int,
-    cell: tuple[Hashable, ...],
-    key: Hashable,
-    situation: Situation,
-    facts: Callable[[], Facts],
+    situation: Situation, page: Page, row: int, limits: int, kind: Hashable, facts: Callable[[], Facts]
 ) -> Decision:
-    """A decision that isn't kept yet, by `key`; `cell` is what tells it apart beside the rule."""
-    rule, limits = matching(table, alive)
-    alike = (table.outcome_of[alive.bit_length() - table.limit_bits - 1], *cell)
-    decision = situation.finished.alike.get(alike)
-    if decision is None:
+    """A decision that may not be kept yet: that of other rules which ask for the same, or made anew."""
+    table, finished = situation.table, situation.finished
+    rule = table.rule_of[page.rule_of[row]]
+    alike = finished.by_kind.get(kind)
+    if alike is None:
         given = facts()
-        decision = decision_of(table, given, rule, route(table, given, situation, rule, limits))
-        situation.finished.keep_alike(alike, decision)
-    elif rule is not None and decision.rule is not None and decision.rule != rule.name:
-        decision = renamed(decision, rule.name)
-    situation.finished.keep(key, decision)
-    return decision
+        routing = route(table, given, situation, rule, _limits(table, limits))
+        alike = finished.start(kind, decision_of(table, given, rule, routing), table.codes.pages)
+    kept = alike.of_page[page.number]
+    return (kept[row] if kept else None) or finished.keep(alike, page, row, rule)
 
 
 def _costed(table: DecisionTable, decision: Decision, input_tokens: int, output_tokens: int) -> Decision:
@@ -166,13 +166,14 @@ def alive_rows(table: DecisionTable, facts: Facts, situation: Situation) -> int:
 
 def matching(table: DecisionTable, alive: int) -> tuple[Rule | None, tuple[Limit, ...]]:
     """The first rule among the rows that match, and all hard limits, in the order written."""
-    rule = table.rule_of[alive.bit_length() - table.limit_bits - 1]
+    return table.rule_of[alive.bit_length() - table.limit_bits - 1], _limits(table, alive)
+
+
+def _limits(table: DecisionTable, alive: int) -> tuple[Limit, ...]:
     if not alive & table.limit_mask:
-        return rule, ()
-    limits = dict.fromkeys(
-        row.statement for row in table.limit_rows if alive & row.bit and isinstance(row.statement, Limit)
-    )
-    return rule, tuple(limits)
+        return ()
+    rows = (row for row in table.limit_rows if alive & row.bit)
+    return tuple(dict.fromkeys(row.statement for row in rows if isinstance(row.statement, Limit)))
 
 
 def decision_of(table: DecisionTable, facts: Facts, rule: Rule | None, routing: Routing) -> Decision:

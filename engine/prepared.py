@@ -6,8 +6,8 @@ from collections.abc import Hashable
 
 from ..schemas.records import dataclass
 from ..schemas.request import Request
-from .codes import split
 from .facts import Facts, facts_of
+from .pages import Page
 from .table import DecisionTable
 
 
@@ -16,14 +16,15 @@ class Prepared:
     """
     A request whose facts are complete and checked, good for its table alone.
 
-    `small` says in which cells of the small columns it lies, `masks` are those of its cells of the large
-    ones, `tail` is what the chain depends on beside rule and limits. `special` is what no place of a code
-    holds: models of the story, failures, token counts that only exact costs tell apart, the story whose
-    sub-task this is; None where there is nothing of it, and the tokens are the policy's estimate.
+    `page` is where the rows that may match it stand, `masks` say which of them each place of its code
+    leaves alive, `tail` is what the chain depends on beside rule and limits.
+    `special` is what no place of a code holds: models of the story, failures, token counts that only exact
+    costs tell apart, the story whose sub-task this is; None where there is nothing of it, and the tokens
+    are the policy's estimate.
     """
 
     table: DecisionTable
-    small: int
+    page: Page
     masks: tuple[int, ...]
     tail: int
     special: Hashable | None
@@ -43,8 +44,16 @@ def prepare(table: DecisionTable, request: Request) -> Prepared:
 def prepared(table: DecisionTable, facts: Facts) -> Prepared:
     """Complete facts, ready to be decided many times."""
     codes = table.codes
-    small, masks, tail = split(codes, codes.code(table.columns, facts))
-    return Prepared(table, small, masks, tail, _special(table, facts), facts)
+    code = codes.code(table.columns, facts)
+    page, mask = codes.pivot[code >> codes.pivot_shift & codes.pivot_low]
+    return Prepared(
+        table=table,
+        page=page,
+        masks=(mask, *(masks[code >> shift & low] for masks, shift, low in page.groups)),
+        tail=code & codes.tail_mask,
+        special=_special(table, facts),
+        facts=facts,
+    )
 
 
 def _special(table: DecisionTable, facts: Facts) -> Hashable | None:

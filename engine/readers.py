@@ -30,29 +30,23 @@ _WHOLE = frozenset((int,))
 _NUMBERS = frozenset((int, float))
 
 
-class Texts(dict[object, int]):
-    """What each known text adds to a code; `other` says it of all others, where there may be some."""
-
-    __slots__ = ("other",)
-
-    def __init__(self, known: Mapping[Any, int], other: Callable[[str], int] | None = None) -> None:
-        super().__init__(known)
-        self.other = other
-
-    def __missing__(self, value: object) -> int:
-        if isinstance(value, str) and self.other is not None:
-            return self.other(value)
-        if value is True or value is False:
-            return self["yes" if value else "no"]
-        raise KeyError(value)
-
-
 class Numbers(NamedTuple):
     """What a number adds to a code: by the cell that it lies in; None for what is too low or too high."""
 
     classes: frozenset[type]
     breaks: tuple[float, ...]
-    parts: tuple[int | None, ...]
+    parts: tuple[Any, ...]
+
+
+class Words(NamedTuple):
+    """What a set of words adds to a code: by the sum of the bits of its words."""
+
+    bits: Mapping[str, int]
+    parts: tuple[int, ...]
+
+
+Reader = dict[Any, int] | Numbers | Words
+"""What the values of one name add to a code; a dictionary has the texts that are known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,54 +54,49 @@ class Readers:
     """
     What each plain value adds to the code of a request that says nothing, which is `start`.
 
-    As long as a fact is missing that must be given, a code is below 0. `words` have the bit of each
-    capability, `sets` what each sum of bits adds. `estimate` is what a request's tokens are otherwise.
+    `others` say what values add that `by_name` doesn't know, or raise a KeyError. As long as a fact is
+    missing that must be given, a code is below 0. `estimate` is what a request's tokens are otherwise, and
+    `tokens` the names of its own.
     """
 
     start: int
-    texts: Mapping[str, Texts]
-    numbers: Mapping[str, Numbers]
-    tokens: Mapping[str, Numbers]
-    words: Mapping[str, int]
-    sets: tuple[int, ...]
+    by_name: Mapping[str, Reader]
+    others: Mapping[str, Callable[[Any], int]]
+    tokens: frozenset[str]
     codes: Codes
     estimate: tuple[int, int]
 
 
 def read(readers: Readers, values: Mapping[str, Any]) -> int | None:
     """The code of plain values; None where something is wrong, or so unusual that it takes a closer look."""
-    code, texts, numbers = readers.start, readers.texts, readers.numbers
-    own_tokens = False
+    code, by_name = readers.start, readers.by_name
+    reader: Any
     try:
         for name, value in values.items():
-            if (parts := texts.get(name)) is not None:
-                code += parts[value]
-            elif (number := numbers.get(name)) is not None:
-                classes, breaks, of_cell = number
+            reader = by_name[name]
+            if reader.__class__ is dict:
+                part = reader.get(value)
+                code += readers.others[name](value) if part is None else part
+            elif reader.__class__ is Numbers:
+                classes, breaks, parts = reader
                 kind: type = value.__class__
                 if kind not in classes:
                     return None
-                code += of_cell[bisect_right(breaks, value)]  # type: ignore[operator]  # None: a TypeError
-            elif name == "requires":
+                code += parts[bisect_right(breaks, value)]  # None is a TypeError
+            else:
                 kind = value.__class__
                 if kind not in _COLLECTIONS:
                     return None
-                bits, words = 0, readers.words
+                bits_of, parts = reader
+                bits = 0
                 for word in value:
-                    bits |= words[word]
-                code += readers.sets[bits]
-            else:
-                classes, breaks, of_cell = readers.tokens[name]
-                own_tokens = True
-                kind = value.__class__
-                if kind not in classes:
-                    return None
-                code += of_cell[bisect_right(breaks, value)]  # type: ignore[operator]
+                    bits |= bits_of[word]
+                code += parts[bits]
     except (KeyError, TypeError):
         return None
     if code < 0:
         return None
-    return _with_tokens(readers, values, code) if own_tokens else code
+    return code if readers.tokens.isdisjoint(values) else _with_tokens(readers, values, code)
 
 
 def own_tokens(readers: Readers, values: Mapping[str, Any]) -> tuple[int, int]:
@@ -134,30 +123,19 @@ def readers_of(
     """What plain values add to the codes of a policy."""
     missing = codes.token_place * (codes.tokens.count + 1)  # more than all places of a code hold
     start = 0
-    texts = {"preferred": Texts({name: codes.preferred[key] for name, key in references.items()})}
-    numbers = {}
-    sets: tuple[int, ...] = ()
+    preferred: Reader = {name: codes.preferred[key] for name, key in references.items()}
+    by_name = {"preferred": preferred}
+    others: dict[str, Callable[[Any], int]] = {"preferred": _no_other}
     for name, fact in policy.facts.items():
         column, parts = columns.get(name), codes.parts.get(name, (0,))
         usual = -missing if fact.default is None else parts[_cell(column, _default(fact))]
         start += usual
-        more = tuple(part - usual for part in parts)
-        if fact.kind is FactKind.NUMBER:
-            numbers[name] = _numbers(fact, column, more)
-        elif isinstance(column, SetColumn):
-            sets = tuple(more[cell] for cell in column.cells)
-        elif name == "domain":  # one that the policy doesn't declare counts as none
-            texts[name] = Texts({d: more[_cell(column, d)] for d in policy.domains}, lambda _: 0)
-        elif name == "tier":
-            tiers = zip(policy.tiers, codes.asked_tier, strict=True)
-            texts[name] = Texts({tier.name: more[_cell(column, tier.name)] + part for tier, part in tiers})
-        elif fact.built_in or name not in MEANT_OTHERWISE:
-            texts[name] = _texts(fact, column, more)
-    tokens = {name: numbers.pop(name) for name in _TOKENS}
-    words = {word: 1 << number for number, word in enumerate(CAPABILITIES)}
+        if fact.built_in or name not in MEANT_OTHERWISE:
+            more = tuple(part - usual for part in parts)
+            by_name[name] = _reader(policy, codes, fact, column, more)
+            others[name] = _other(fact, column, more)
     estimate = policy.estimate_input_tokens, policy.estimate_output_tokens
-    inputs = {n: r for n, r in numbers.items() if policy.facts[n].built_in or n not in MEANT_OTHERWISE}
-    return Readers(start, texts, inputs, tokens, words, sets, codes, estimate)
+    return Readers(start, by_name, others, frozenset(_TOKENS), codes, estimate)
 
 
 def _default(fact: Fact) -> FactValue:
@@ -168,13 +146,42 @@ def _cell(column: Column | None, value: FactValue) -> int:
     return 0 if column is None else column.cell(value)
 
 
-def _texts(fact: Fact, column: Column | None, parts: tuple[int, ...]) -> Texts:
-    if fact.kind is not FactKind.TEXT:
-        return Texts({value: parts[_cell(column, value)] for value in fact.values})
-    if not isinstance(column, TextColumn):
-        return Texts({}, lambda _: parts[0])
-    known = {text: parts[cell] for text, cell in column.cells.items()}
-    return Texts(known, lambda text: parts[column.unmentioned(text)])
+def _reader(
+    policy: Policy, codes: Codes, fact: Fact, column: Column | None, parts: tuple[int, ...]
+) -> Reader:
+    if fact.kind is FactKind.NUMBER:
+        return _numbers(fact, column, parts)
+    if isinstance(column, SetColumn):
+        known = {word: bit for word, bit in column.bits.items() if word in CAPABILITIES}
+        return Words(known, tuple(parts[cell] for cell in column.cells))
+    if fact.name == "tier":
+        tiers = zip(policy.tiers, codes.asked_tier, strict=True)
+        return {tier.name: parts[_cell(column, tier.name)] + part for tier, part in tiers}
+    if fact.kind is FactKind.TEXT:
+        cells = column.cells if isinstance(column, TextColumn) else {}
+        return {text: parts[cell] for text, cell in cells.items()}
+    values = policy.domains if fact.name == "domain" else fact.values
+    return {value: parts[_cell(column, value)] for value in values}
+
+
+def _other(fact: Fact, column: Column | None, parts: tuple[int, ...]) -> Callable[[Any], int]:
+    """What a value adds that the policy doesn't mention, where it may be."""
+    if fact.name == "domain":  # one that the policy doesn't declare counts as none, the default
+        return lambda value: _text(value, 0)
+    if fact.kind is FactKind.YES_NO:
+        yes_no = {True: parts[_cell(column, "yes")], False: parts[_cell(column, "no")]}
+        return lambda value: yes_no[value] if isinstance(value, bool) else _no_other(value)
+    if fact.kind is FactKind.TEXT and isinstance(column, TextColumn):
+        return lambda value: _text(value, parts[column.unmentioned(value)])
+    return (lambda value: _text(value, parts[0])) if fact.kind is FactKind.TEXT else _no_other
+
+
+def _text(value: object, part: int) -> int:
+    return part if isinstance(value, str) else _no_other(value)
+
+
+def _no_other(value: object) -> int:
+    raise KeyError(value)
 
 
 def _numbers(fact: Fact, column: Column | None, parts: tuple[int, ...]) -> Numbers:

@@ -12,6 +12,7 @@ from ..schemas.request import Spend, State
 from .compile import row_conditions
 from .conditions import budget_holds
 from .finished import Finished
+from .pages import Page
 from .periods import period_of
 from .table import DecisionTable
 from .windows import active
@@ -37,8 +38,8 @@ class Situation:
     `standing` gives for a domain with budgets of its own, and for None (every other request), the
     worst level in force, out of `reached`, which has each budget that reached a level. `paused`
     names for a model the budget that pauses it, `unusable` what is wrong with it whatever the
-    request. `small` has the rows that each combination of small columns' cells leaves alive here, as
-    soon as somebody asked for it, and `finished` the decisions; both are caches, not a part of the value.
+    request. `of_page` are the rows page by page, as soon as somebody asked for them, and `finished` the
+    decisions; neither is a part of the value.
     """
 
     table: DecisionTable
@@ -50,12 +51,12 @@ class Situation:
     standing: Mapping[str | None, Standing | None]
     paused: Mapping[str, Budget]
     unusable: Mapping[str, str]
-    small: list[int | None] = field(compare=False, repr=False)
+    of_page: list[int | None] = field(compare=False, repr=False)
     finished: Finished = field(default_factory=Finished, compare=False, repr=False)
 
-    def fill(self, small: int) -> int:
-        """Work out the rows that a combination of small columns' cells leaves alive."""
-        alive = self.small[small] = self.rows & self.table.codes.small[small]
+    def fill(self, page: Page) -> int:
+        """Work out the rows of a page whose windows and budget conditions hold."""
+        alive = self.of_page[page.number] = page.pick(self.rows)
         return alive
 
     def standing_for(self, domain: str) -> Standing | None:
@@ -86,7 +87,7 @@ def observe(table: DecisionTable, state: State) -> Situation:
         standing={d: _standing(reached, d) for d in (None, *table.scoped_domains)},
         paused=_paused(table, reached),
         unusable=dict(_unusable(table, state)),
-        small=[None] * len(table.codes.small),
+        of_page=[None] * table.codes.pages,
     )
 
 

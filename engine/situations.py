@@ -17,8 +17,8 @@ from .situation import Situation, observe, spend_key
 from .table import DecisionTable
 from .windows import next_change
 
-MOST_KEPT = 64
-"""Situations that are kept of a stretch of time."""
+MOST_KEPT = 8
+"""Situations that are kept of a stretch of time: of too many the first goes first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class Situations:
         found = stretch.situations.get(key)
         if found is None:
             if len(stretch.situations) >= MOST_KEPT:
-                stretch.situations.clear()
+                stretch.situations.pop(next(iter(list(stretch.situations))), None)
             found = stretch.situations[key] = observe(self._table, state)
         return stretch, found
 

@@ -34,8 +34,8 @@ class DecisionTable:
     A compiled policy.
 
     `rule_of` gives for the highest alive bit (as bit_length - 1 - limit_bits) the rule, None for
-    "no rule"; `state_rows` are those that read the clock or a budget, `budget_conditions` what they read of
-    budgets; `outcome_of` is a number that rules share which ask for the same tier and models.
+    "no rule". `state_rows` are those that read the clock or a budget, `budget_conditions` what they
+    read of budgets.
     `limit_rows` are the rows of hard limits by ascending bit, `limit_mask` their bits. `codes` say
     what of a request matters, `readers` read it out of plain values. `tiers` numbers the tiers by
     name, lowest 0; `rank` gives for a model the lowest tier it is in.
@@ -50,7 +50,6 @@ class DecisionTable:
     state_rows: tuple[Row, ...]
     budget_conditions: tuple[BudgetIn, ...]
     rule_of: tuple[Rule | None, ...]
-    outcome_of: tuple[int, ...]
     limit_rows: tuple[Row, ...]
     limit_mask: int
     tiers: Mapping[str, int]
