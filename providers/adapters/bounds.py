@@ -8,12 +8,14 @@ library may hold a prompt, a key or a provider's text, and goes no further than 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from typing import Final, TypeVar
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from typing import Any, Final, TypeVar
 
 from ...schemas.calls import Call, Piece
 from ...schemas.errors import ProviderError
-from .classify import failure_of
+from ...schemas.policy import FailureKind
+from .checks import MOST_CHARACTERS
+from .classify import failure, failure_of
 
 _T = TypeVar("_T")
 _Classify = Callable[[BaseException], ProviderError]
@@ -75,3 +77,18 @@ async def _close(pieces: AsyncGenerator[Piece, None]) -> None:
             await pieces.aclose()
     except Exception:
         return  # its failure is over, and would only hide what went before
+
+
+async def bound_response(response: Any) -> None:
+    """Let a response hold no more than an answer can, however it comes."""
+    read: Callable[..., AsyncIterator[bytes]] = response.aiter_bytes
+
+    async def bounded_read(chunk_size: int | None = None) -> AsyncIterator[bytes]:
+        size = 0
+        async for part in read(chunk_size):
+            size += len(part)
+            if size > MOST_CHARACTERS:
+                raise failure(FailureKind.BAD_RESPONSE, "the answer is larger than any can be")
+            yield part
+
+    response.aiter_bytes = bounded_read

@@ -20,6 +20,8 @@ from ..keys import CLI_PROVIDER
 
 SCRIPT_VARIABLE: Final = "POLICYCTL_OFFLINE_SCRIPT"
 
+_ANTHROPIC: Final = "anthropic_sdk"
+_GOOGLE: Final = "google_sdk"
 _OPENAI: Final = "openai_sdk"
 _LITELLM: Final = "through_litellm"
 _OFFLINE: Final = "offline"
@@ -27,12 +29,19 @@ _CLI: Final = "claude_cli"
 
 # Module of this package: the package that it needs, the extra that brings it, its class.
 _ADAPTERS: Final[Mapping[str, tuple[str, str, str]]] = {
+    _ANTHROPIC: ("anthropic", "anthropic", "AnthropicSdk"),
+    _GOOGLE: ("google.genai", "google", "GoogleSdk"),
     _OPENAI: ("openai", "run", "OpenAiSdk"),
     _LITELLM: ("litellm", "run", "ThroughLiteLlm"),
 }
 
 # The provider's own SDK where it is installed, else LiteLLM.
-_SDK: Final[Mapping[str, str]] = {"openai": _OPENAI, "deepseek": _OPENAI}
+_SDK: Final[Mapping[str, str]] = {
+    "anthropic": _ANTHROPIC,
+    "deepseek": _OPENAI,
+    "google": _GOOGLE,
+    "openai": _OPENAI,
+}
 
 _NO_SERVER_OF_OPENAI: Final = frozenset({"anthropic", "google", "gemini", "litellm"})
 """With a server of their own these speak their own protocol; everybody else's speaks OpenAI's."""
@@ -110,7 +119,10 @@ class Adapters:
 
 
 def _installed(package: str) -> bool:
-    return find_spec(package) is not None
+    try:
+        return find_spec(package) is not None
+    except ModuleNotFoundError:  # of the package that it would lie in
+        return False
 
 
 def key_of(model: Model, environ: Mapping[str, str]) -> str | None:

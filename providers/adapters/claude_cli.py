@@ -9,7 +9,6 @@ looked at to tell what happened, and never repeated.
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
@@ -19,7 +18,7 @@ from contextlib import aclosing, contextmanager
 from pathlib import Path
 from typing import BinaryIO, Final, cast
 
-from ...schemas.calls import Answer, Call, Message, Piece
+from ...schemas.calls import Answer, Call, Piece
 from ...schemas.errors import ProviderError
 from ...schemas.policy import FailureKind as Kind
 from ...schemas.policy import Model
@@ -30,6 +29,8 @@ from .child import Child, TooMuchOutput, end_with_us
 from .choose import key_of
 from .classify import NO_KEY, failure, failure_of, unsent
 from .claude_events import Events
+from .parts import conversation, system_text, texts_of
+from .wire import json_words
 
 _MODEL: Final = re.compile(r"(?!-)[A-Za-z0-9._:/-]{1,128}")
 _MOST_OUTPUT_BYTES: Final = 16 * 1024 * 1024
@@ -68,10 +69,7 @@ _FLAGS: Final = (
     # It would ask again by itself after a cut-off or empty answer. Once anything is spent, it may not.
     "--max-budget-usd=0.000001",
 )
-_SYSTEM_ROLES: Final = frozenset({"system", "developer"})
 _SYSTEM: Final = "You answer the request."
-_JSON: Final = "Answer with JSON alone, without a code fence."
-_SCHEMA: Final = "It must follow this JSON Schema: "
 
 
 class ClaudeCli:
@@ -183,31 +181,18 @@ def _prompt(call: Call) -> str:
 
     It starts with a new line: a text that starts with `/` would be a command to the program.
     """
-    said = [message for message in call.messages if message.role not in _SYSTEM_ROLES]
+    said = conversation(call.messages)
     if call.tools or any(message.tool_calls or message.role == "tool" for message in said):
         raise unsent(Kind.NOT_FOUND, "the Claude Code CLI takes no tools of others")
-    texts = [(message.role, _text(message)) for message in said]
+    texts = [(message.role, texts_of(message)) for message in said]
     if len(texts) == 1:
         return f"\n{texts[0][1]}"
     return "".join(f"\n{role.capitalize()}:\n{text}\n" for role, text in texts)
 
 
 def _system_prompt(call: Call) -> str:
-    texts = [_text(message) for message in call.messages if message.role in _SYSTEM_ROLES]
-    if call.json_mode or call.schema is not None:
-        texts.append(_JSON)
-    if call.schema is not None:
-        texts.append(_SCHEMA + json.dumps(call.schema))
-    return "\n\n".join(texts)
-
-
-def _text(message: Message) -> str:
-    texts = [message.text] if message.text else []
-    for part in message.parts:
-        if part.get("type") != "text":
-            raise unsent(Kind.NOT_FOUND, "the Claude Code CLI takes text only")
-        texts.append(str(part.get("text", "")))
-    return "\n".join(texts)
+    wants_json = call.json_mode or call.schema is not None
+    return system_text(call.messages, json_words(call) if wants_json else "")
 
 
 def _system_flags(file: int | None) -> tuple[str, ...]:

@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import replace
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
-from ...schemas.calls import Answer, Call, Tokens
+from ...schemas.calls import Answer, Call
 from ...schemas.errors import ProviderError
 from ...schemas.policy import NANO
 from ...schemas.policy import FailureKind as Kind
-from .checks import checked, counted, finished, json_value
+from .anthropic_form import Gathering
+from .checks import checked, finished, json_value
 from .classify import NOT_REACHED, Said, failure, failure_said, unsent, unusable
 from .wire import of
 
@@ -45,19 +46,15 @@ _LINE: Final = re.compile(r"unable to connect|connection|socket|stream ended", r
 _LOGIN: Final = re.compile(r"not logged in|/login|invalid api key", re.IGNORECASE)
 
 
-@dataclass(slots=True)
 class Events:
-    """What one run of the program has said so far."""
+    """What one run of the program has said so far; `over` once no more is wanted."""
 
-    call: Call
-    over: bool = False
-    _texts: list[str] = field(default_factory=list, repr=False)
-    _usage: dict[str, Any] = field(default_factory=dict)
-    _model: str | None = None
-    _asked: bool = False
-    _finish: str | None = None
-    _error: str | None = None
-    _result: Mapping[str, Any] | None = field(default=None, repr=False)
+    def __init__(self, call: Call) -> None:
+        self.over = False
+        self._call = call
+        self._api = Gathering(replace(call, schema=None))  # which isn't asked for through a tool
+        self._error: str | None = None
+        self._result: Mapping[str, Any] | None = None
 
     def take(self, line: bytes) -> str:
         """
@@ -65,6 +62,9 @@ class Events:
 
         Returns:
             The text of the answer that came with it.
+
+        Raises:
+            ProviderError: the answer is larger than any can be.
         """
         try:
             event = json_value(line)
@@ -78,46 +78,14 @@ class Events:
         if kind == "result":
             self._result, self.over = event, True
             if finished(of(event, "stop_reason")) == "content_filter":  # the API's event isn't handed on
-                self._finish = "content_filter"
+                self._api.finish = "content_filter"
         return ""
 
     def _take_api(self, event: object) -> str:
-        """An event of the API. A second request would be one more than the hold covers: there it ends."""
-        kind = of(event, "type")
-        if kind == "message_start":
-            if self._asked:
-                self.over = True
-                return ""
-            self._asked = True
-            model = of(event, "message", "model")
-            self._model = model[:200] if isinstance(model, str) else None
-            self._count(of(event, "message", "usage"))
-        elif kind == "message_delta":
-            self._count(of(event, "usage"))
-            self._finish = finished(of(event, "delta", "stop_reason")) or self._finish
-        elif kind == "content_block_delta" and of(event, "delta", "type") == "text_delta":
-            text = of(event, "delta", "text")
-            if isinstance(text, str):
-                self._texts.append(text)
-                return text
-        return ""
-
-    def _count(self, usage: object) -> None:
-        if isinstance(usage, Mapping):
-            self._usage.update({name: n for name, n in usage.items() if n is not None})
-
-    def tokens(self) -> Tokens | None:
-        """What was counted; None where that isn't said, or makes no sense."""
-        tokens = tokens_of(self._usage)
-        if tokens is None:
-            return None
-        return Tokens(
-            input_tokens=tokens.input_tokens,
-            output_tokens=tokens.output_tokens,
-            cache_read_tokens=tokens.cache_read_tokens,
-            cache_write_tokens=tokens.cache_write_tokens,
-            cost_nusd=_cost_nusd(of(self._result, "total_cost_usd")),
-        )
+        if of(event, "type") == "message_start" and self._api.started:
+            self.over = True  # a second request would be one more than the hold covers
+            return ""
+        return self._api.add(event)
 
     def answer(self, exit_code: int | None, errors: bytes) -> Answer:
         """
@@ -130,15 +98,13 @@ class Events:
         Raises:
             ProviderError: there is none, or it isn't one.
         """
-        if self._finish is None:
+        if self._api.finish is None:
             raise self._failure(exit_code, errors)
-        whole = Answer(
-            text="".join(self._texts),
-            tokens=self.tokens(),
-            finish_reason=self._finish,
-            response_model=self._model,
-        )
-        return checked(self.call, whole)
+        whole = self._api.answer()
+        if whole.tokens is not None:
+            cost_nusd = _cost_nusd(of(self._result, "total_cost_usd"))
+            whole = replace(whole, tokens=replace(whole.tokens, cost_nusd=cost_nusd))
+        return checked(self._call, whole)
 
     def _failure(self, exit_code: int | None, errors: bytes) -> ProviderError:
         if self._result is None:
@@ -150,7 +116,8 @@ class Events:
             return failure_said(Said(status, (self._error or "",), text))
         if of(self._result, "is_error") is not True:
             # It took the prompt for something to do by itself, and asked nobody.
-            return unsent(Kind.BAD_RESPONSE, _SAID_NOTHING) if not self._asked else unusable(_SAID_NOTHING)
+            by_itself = not self._api.started
+            return unsent(Kind.BAD_RESPONSE, _SAID_NOTHING) if by_itself else unusable(_SAID_NOTHING)
         return self._without_status(text)
 
     def _without_status(self, text: str) -> ProviderError:
@@ -159,7 +126,7 @@ class Events:
             return unsent(Kind.AUTH, _NO_LOGIN)
         if self._error is not None and self._error in _KINDS:
             return failure(_KINDS[self._error])
-        if not self._asked and _NEVER_LEFT.search(text):
+        if not self._api.started and _NEVER_LEFT.search(text):
             return unsent(Kind.CONNECTION, NOT_REACHED)
         if _LATE.search(text):
             return failure(Kind.TIMEOUT)
@@ -168,7 +135,7 @@ class Events:
         return failure(Kind.SERVER_ERROR if self._error == "server_error" else Kind.BAD_RESPONSE)
 
     def _ended_early(self, exit_code: int | None, errors: bytes) -> ProviderError:
-        if self._asked:
+        if self._api.started:
             return failure(Kind.CONNECTION, "the Claude Code CLI ended before its answer did")
         if b"unknown option" in errors:
             return unsent(Kind.NOT_FOUND, _UNKNOWN_OPTION)
@@ -176,15 +143,6 @@ class Events:
             return unsent(Kind.AUTH, _NO_LOGIN)
         # What it did before it ended so, nobody knows.
         return failure(Kind.BAD_RESPONSE, f"{_SAID_NOTHING} (exit code {exit_code})")
-
-
-def tokens_of(usage: Mapping[str, Any]) -> Tokens | None:
-    """What was counted, from a usage in Anthropic's form: there input that was cached counts by itself."""
-    read, written = (usage.get(f"cache_{kind}_input_tokens") or 0 for kind in ("read", "creation"))
-    parts = [n for n in (usage.get("input_tokens"), read, written) if isinstance(n, int) and n >= 0]
-    if len(parts) < 3:
-        return None
-    return counted(sum(parts), usage.get("output_tokens"), read, written)
 
 
 def _cost_nusd(usd: object) -> int | None:

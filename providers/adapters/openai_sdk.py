@@ -7,7 +7,7 @@ redirect is followed, for the same reason.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from typing import Any, Final
 
 import openai
@@ -15,10 +15,10 @@ import openai
 from ...schemas.calls import Answer, Call, Piece
 from ...schemas.policy import FailureKind as Kind
 from ...schemas.policy import Model
-from .bounds import bounded, bounded_pieces
-from .checks import MOST_CHARACTERS, check_call, checked
+from .bounds import bound_response, bounded, bounded_pieces
+from .checks import check_call, checked
 from .choose import key_of
-from .classify import NO_KEY, failure, unsent
+from .classify import NO_KEY, unsent
 from .quiet import silence
 from .wire import Gathering, answer_of, read_json, request_of, settings_of
 
@@ -117,18 +117,3 @@ def _request(call: Call) -> dict[str, Any]:
         limit: call.max_output_tokens,
         "extra_body": settings_of(call),
     }
-
-
-async def bound_response(response: Any) -> None:
-    """Let a response hold no more than an answer can, however it comes."""
-    read: Callable[..., AsyncIterator[bytes]] = response.aiter_bytes
-
-    async def bounded_read(chunk_size: int | None = None) -> AsyncIterator[bytes]:
-        size = 0
-        async for part in read(chunk_size):
-            size += len(part)
-            if size > MOST_CHARACTERS:
-                raise failure(Kind.BAD_RESPONSE, "the answer is larger than any can be")
-            yield part
-
-    response.aiter_bytes = bounded_read

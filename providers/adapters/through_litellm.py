@@ -19,7 +19,7 @@ from ...schemas.calls import Answer, Call, Piece
 from ...schemas.errors import Billed, ProviderError
 from ...schemas.policy import FailureKind as Kind
 from ...schemas.policy import Model
-from .bounds import bounded, bounded_pieces
+from .bounds import bound_response, bounded, bounded_pieces
 from .checks import check_call, checked
 from .choose import key_of
 from .classify import (
@@ -34,7 +34,7 @@ from .classify import (
     read_error,
     unsent,
 )
-from .openai_sdk import NEEDS_NO_KEY, bound_response, made_client
+from .openai_sdk import NEEDS_NO_KEY, made_client
 from .quiet import silence
 from .wire import Gathering, answer_of, request_of, settings_of
 

@@ -17,6 +17,7 @@ from .checks import MOST_CHARACTERS, counted, finished, json_value
 from .classify import failure, failure_said, read_error, unusable
 
 FORCED_TOOL: Final = "give_answer"
+ABOUT_FORCED_TOOL: Final = "Gives the answer. Call it once, with the whole answer."
 _ONLY_JSON: Final = "Answer with one JSON value and with nothing else."
 _FOLLOW: Final = "It must follow this JSON Schema: "
 _MOST_TOOL_CALLS: Final = 1_000
@@ -41,8 +42,8 @@ def request_of(call: Call, *, json_schema: bool = True) -> dict[str, Any]:
     request: dict[str, Any] = {"messages": [message_of(m) for m in call.messages]}
     tools = [dict(tool) for tool in call.tools]
     if forces_tool(call):
-        about = "Gives the answer. Call it once, with the whole answer."
-        function = {"name": FORCED_TOOL, "description": about, "parameters": dict(call.schema or {})}
+        schema = dict(call.schema or {})
+        function = {"name": FORCED_TOOL, "description": ABOUT_FORCED_TOOL, "parameters": schema}
         tools.append({"type": "function", "function": function})
         named = {"type": "function", "function": {"name": FORCED_TOOL}}
         request["tool_choice"] = "required" if call.tools else named
@@ -59,13 +60,17 @@ def _ask_for_json(request: dict[str, Any], call: Call, json_schema: bool) -> Non
         named = {"name": "answer", "schema": dict(call.schema)}
         request["response_format"] = {"type": "json_schema", "json_schema": named}
         return
-    words = _ONLY_JSON
-    if call.schema is not None:
-        words = f"{words} {_FOLLOW}{json.dumps(dict(call.schema))}"
     # JSON mode wants the word JSON somewhere in the messages, and without one nothing else says it.
-    request["messages"].insert(0, {"role": "system", "content": words})
+    request["messages"].insert(0, {"role": "system", "content": json_words(call)})
     if has_mode:
         request["response_format"] = {"type": "json_object"}
+
+
+def json_words(call: Call) -> str:
+    """What a model is told where JSON is wanted."""
+    if call.schema is None:
+        return _ONLY_JSON
+    return f"{_ONLY_JSON} {_FOLLOW}{json.dumps(dict(call.schema))}"
 
 
 def message_of(message: Message) -> dict[str, Any]:
@@ -191,7 +196,7 @@ def with_forced_tool(call: Call, answer: Answer) -> Answer:
 
 
 @dataclass(slots=True)
-class _ToolParts:
+class ToolParts:
     """A tool call as far as it has come."""
 
     id: str = ""
@@ -205,7 +210,7 @@ class Gathering:
     def __init__(self, call: Call) -> None:
         self._call = call
         self._texts: list[str] = []
-        self._tools: dict[int, _ToolParts] = {}
+        self._tools: dict[int, ToolParts] = {}
         self._refused = False
         self.size = 0
         self._finish: str | None = None
@@ -240,7 +245,7 @@ class Gathering:
             index = of(part, "index")
             if not isinstance(index, int) or not 0 <= index < _MOST_TOOL_CALLS:
                 continue
-            tool = self._tools.setdefault(index, _ToolParts())
+            tool = self._tools.setdefault(index, ToolParts())
             tool.id = tool.id or _text(of(part, "id"))
             tool.name = tool.name or _text(of(part, "function", "name"))
             arguments = _text(of(part, "function", "arguments"))

@@ -1,0 +1,112 @@
+"""
+Gemini by Google's official SDK, `google-genai`.
+
+The address, its version and the kind of account are always said, so that no variable of the environment
+can lead a key elsewhere. The SDK is given an HTTP client of httpx: with aiohttp, which it takes where it
+finds it, it sends a request again by itself after a broken connection, and follows redirects.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
+from typing import Any, Final, cast
+
+import httpx
+from google import genai
+from google.genai import types
+
+from ...schemas.calls import Answer, Call, Piece
+from ...schemas.policy import FailureKind as Kind
+from ...schemas.policy import Model
+from .bounds import bound_response, bounded, bounded_pieces
+from .checks import check_call, checked
+from .choose import key_of
+from .classify import NO_KEY, unsent
+from .gemini_form import Gathering, config, contents
+from .quiet import silence
+
+SERVER: Final = "https://generativelanguage.googleapis.com"
+_NEEDS_NO_KEY: Final = "none"  # the SDK would take one from the environment
+_VERSION: Final = "v1beta"
+_WITH_VERSION: Final = re.compile(r"(.*?)/(v\d\w{0,10})/?")
+_MODEL: Final = re.compile(r"(?!.*\.\.)[\w.:@-]{1,128}", re.ASCII)
+_CONNECTIONS: Final = httpx.Limits(max_connections=1_000, max_keepalive_connections=100)
+
+
+class GoogleSdk:
+    """
+    Speaks Gemini's protocol, on one event loop; a client for each key and address.
+
+    Args:
+        environ: where keys are.
+    """
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+        self._clients: dict[tuple[str, str], tuple[genai.Client, httpx.AsyncClient]] = {}
+        silence("google_genai", "google.auth", "httpx", "httpcore")
+
+    async def complete(self, call: Call) -> Answer:
+        """Ask once; see Adapter."""
+        check_call(call)
+        return await bounded(call, self._complete(call, self._client(call.model)))
+
+    async def stream(self, call: Call) -> AsyncGenerator[Piece, None]:
+        """Ask once, and hand over the answer as it comes; see Adapter."""
+        check_call(call)
+        pieces = bounded_pieces(call, self._stream(call, self._client(call.model)))
+        try:
+            async for piece in pieces:
+                yield piece
+        finally:
+            await pieces.aclose()
+
+    async def close(self) -> None:
+        """Close all connections."""
+        clients, self._clients = self._clients, {}
+        for client, http in clients.values():
+            client.close()
+            await http.aclose()
+
+    async def _complete(self, call: Call, client: genai.Client) -> Answer:
+        gathering = Gathering(call)
+        gathering.add(await client.aio.models.generate_content(**_request(call)))
+        return checked(call, gathering.answer())
+
+    async def _stream(self, call: Call, client: genai.Client) -> AsyncGenerator[Piece, None]:
+        gathering = Gathering(call)
+        chunks = await client.aio.models.generate_content_stream(**_request(call))
+        async with aclosing(cast(AsyncGenerator[Any, None], chunks)):
+            async for chunk in chunks:
+                if text := gathering.add(chunk):
+                    yield Piece(text)
+        yield Piece(answer=checked(call, gathering.answer()))
+
+    def _client(self, model: Model) -> genai.Client:
+        key = key_of(model, self._environ)
+        if key is None and model.key_names:
+            raise unsent(Kind.AUTH, NO_KEY)
+        known = (key or _NEEDS_NO_KEY, model.server or SERVER)
+        if known not in self._clients:
+            self._clients[known] = _made_client(*known)
+        return self._clients[known][0]
+
+
+def _made_client(key: str, server: str) -> tuple[genai.Client, httpx.AsyncClient]:
+    """A client for a key and an address: it tries once and follows no redirect."""
+    http = httpx.AsyncClient(
+        follow_redirects=False, limits=_CONNECTIONS, event_hooks={"response": [bound_response]}
+    )
+    with_version = _WITH_VERSION.fullmatch(server)
+    address, version = with_version.groups() if with_version else (server, _VERSION)
+    options = types.HttpOptions(base_url=address, api_version=version, httpx_async_client=http)
+    return genai.Client(api_key=key, vertexai=False, http_options=options), http
+
+
+def _request(call: Call) -> dict[str, Any]:
+    name = call.model.id.partition("/")[2]
+    if not _MODEL.fullmatch(name):
+        raise unsent(Kind.NOT_FOUND, "Google has no model of such a name")
+    return {"model": name, "contents": contents(call), "config": config(call)}
