@@ -353,10 +353,11 @@ def failure_of(error: BaseException) -> ProviderError:
 
 
 def failure_along(line: Sequence[BaseException]) -> ProviderError | None:
-    """What the first that is known of some exceptions means, or None where none is."""
+    """What the first that is known of some exceptions means, or None where none is; our own goes first."""
+    own = next((each for each in line if isinstance(each, ProviderError)), None)
+    if own is not None:
+        return own
     for each in line:
-        if isinstance(each, ProviderError):
-            return each
         if (said := answered(each)) is not None:
             return failure_said(said)
         if is_late(each):

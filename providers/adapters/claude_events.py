@@ -41,8 +41,14 @@ _KINDS: Final[Mapping[str, Kind]] = {
 _NEVER_LEFT: Final = re.compile(
     r"\((ConnectionRefused|FailedToOpenSocket|ECONNREFUSED|ENOTFOUND|EAI_AGAIN|\w*CERT\w*)\)"
 )
-_LATE: Final = re.compile(r"timed out|timeout", re.IGNORECASE)
-_LINE: Final = re.compile(r"unable to connect|connection|socket|stream ended", re.IGNORECASE)
+_PHRASES: Final = tuple(
+    (re.compile(phrase, re.IGNORECASE), kind)
+    for phrase, kind in (
+        (r"timed out|timeout", Kind.TIMEOUT),
+        (r"overloaded", Kind.OVERLOADED),
+        (r"unable to connect|connection|socket|stream ended", Kind.CONNECTION),
+    )
+)
 _LOGIN: Final = re.compile(r"not logged in|/login|invalid api key", re.IGNORECASE)
 
 
@@ -77,8 +83,8 @@ class Events:
             self._error = error[:100]
         if kind == "result":
             self._result, self.over = event, True
-            if finished(of(event, "stop_reason")) == "content_filter":  # the API's event isn't handed on
-                self._api.finish = "content_filter"
+        if _is_refusal(event):  # the API's own event isn't handed on
+            self._api.finish = "content_filter"
         return ""
 
     def _take_api(self, event: object) -> str:
@@ -128,10 +134,9 @@ class Events:
             return failure(_KINDS[self._error])
         if not self._api.started and _NEVER_LEFT.search(text):
             return unsent(Kind.CONNECTION, NOT_REACHED)
-        if _LATE.search(text):
-            return failure(Kind.TIMEOUT)
-        if _LINE.search(text):
-            return failure(Kind.CONNECTION)
+        for phrase, kind in _PHRASES:
+            if phrase.search(text):
+                return failure(kind)
         return failure(Kind.SERVER_ERROR if self._error == "server_error" else Kind.BAD_RESPONSE)
 
     def _ended_early(self, exit_code: int | None, errors: bytes) -> ProviderError:
@@ -143,6 +148,12 @@ class Events:
             return unsent(Kind.AUTH, _NO_LOGIN)
         # What it did before it ended so, nobody knows.
         return failure(Kind.BAD_RESPONSE, f"{_SAID_NOTHING} (exit code {exit_code})")
+
+
+def _is_refusal(event: object) -> bool:
+    subtype = of(event, "subtype")
+    declined = isinstance(subtype, str) and subtype.startswith("model_refusal")
+    return declined or finished(of(event, "stop_reason")) == "content_filter"
 
 
 def _cost_nusd(usd: object) -> int | None:

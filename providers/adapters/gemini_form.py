@@ -159,6 +159,7 @@ class Gathering:
         self._model: str | None = None
         self._finish: str | None = None
         self._blocked = False
+        self.started = False
         self.tokens: Tokens | None = None
 
     def add(self, chunk: object) -> str:
@@ -171,6 +172,7 @@ class Gathering:
         Raises:
             ProviderError: it is an error, or the answer is larger than any can be.
         """
+        self.started = True
         if error := of(chunk, "error"):
             raise failure_said(read_error(None, error))
         model = of(chunk, "model_version")

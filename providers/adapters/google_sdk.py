@@ -9,13 +9,14 @@ finds it, it sends a request again by itself after a broken connection, and foll
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import aclosing
-from typing import Any, Final, cast
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
+from typing import Any, Final
 
 import httpx
 from google import genai
-from google.genai import types
+from google.genai import errors, types
 
 from ...schemas.calls import Answer, Call, Piece
 from ...schemas.policy import FailureKind as Kind
@@ -23,7 +24,7 @@ from ...schemas.policy import Model
 from .bounds import bound_response, bounded, bounded_pieces
 from .checks import check_call, checked
 from .choose import key_of
-from .classify import NO_KEY, unsent
+from .classify import NO_KEY, failure_said, read_error, unsent
 from .gemini_form import Gathering, config, contents
 from .quiet import silence
 
@@ -33,6 +34,9 @@ _VERSION: Final = "v1beta"
 _WITH_VERSION: Final = re.compile(r"(.*?)/(v\d\w{0,10})/?")
 _MODEL: Final = re.compile(r"(?!.*\.\.)[\w.:@-]{1,128}", re.ASCII)
 _CONNECTIONS: Final = httpx.Limits(max_connections=1_000, max_keepalive_connections=100)
+
+
+_responses: ContextVar[list[httpx.Response] | None] = ContextVar("responses of a stream", default=None)
 
 
 class GoogleSdk:
@@ -77,11 +81,17 @@ class GoogleSdk:
 
     async def _stream(self, call: Call, client: genai.Client) -> AsyncGenerator[Piece, None]:
         gathering = Gathering(call)
-        chunks = await client.aio.models.generate_content_stream(**_request(call))
-        async with aclosing(cast(AsyncGenerator[Any, None], chunks)):
-            async for chunk in chunks:
-                if text := gathering.add(chunk):
-                    yield Piece(text)
+        async with _closing_responses():
+            chunks = await client.aio.models.generate_content_stream(**_request(call))
+            try:
+                async for chunk in chunks:
+                    if text := gathering.add(chunk):
+                        yield Piece(text)
+            except errors.APIError as error:
+                if not gathering.started:
+                    raise
+                # Its status stands in a chunk: the answer's was fine, and what came of it may be billed.
+                raise failure_said(read_error(None, error.details)) from None
         yield Piece(answer=checked(call, gathering.answer()))
 
     def _client(self, model: Model) -> genai.Client:
@@ -97,12 +107,33 @@ class GoogleSdk:
 def _made_client(key: str, server: str) -> tuple[genai.Client, httpx.AsyncClient]:
     """A client for a key and an address: it tries once and follows no redirect."""
     http = httpx.AsyncClient(
-        follow_redirects=False, limits=_CONNECTIONS, event_hooks={"response": [bound_response]}
+        follow_redirects=False, limits=_CONNECTIONS, event_hooks={"response": [bound_response, _remember]}
     )
     with_version = _WITH_VERSION.fullmatch(server)
     address, version = with_version.groups() if with_version else (server, _VERSION)
     options = types.HttpOptions(base_url=address, api_version=version, httpx_async_client=http)
     return genai.Client(api_key=key, vertexai=False, http_options=options), http
+
+
+async def _remember(response: httpx.Response) -> None:
+    if (responses := _responses.get()) is not None:
+        responses.append(response)
+
+
+@asynccontextmanager
+async def _closing_responses() -> AsyncIterator[None]:
+    """
+    Close the connection of a stream when it is left early.
+
+    The SDK leaves that to the garbage collector: closing its iterator doesn't close the ones within.
+    """
+    responses: list[httpx.Response] = []
+    _responses.set(responses)
+    try:
+        yield
+    finally:
+        for response in responses:
+            await response.aclose()
 
 
 def _request(call: Call) -> dict[str, Any]:

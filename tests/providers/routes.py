@@ -44,6 +44,8 @@ ROUTES = (
     Route("litellm-anthropic", "litellm/anthropic/claude-haiku-5-5", "anthropic"),
     Route("litellm-gemini", "litellm/gemini/gemini-3.8-flash", "google"),
     Route("litellm-deepseek", "litellm/deepseek/deepseek-chat", "deepseek"),
+    Route("sdk-anthropic", "anthropic/claude-haiku-5-5", "anthropic"),
+    Route("sdk-gemini", "google/gemini-3.8-flash", "google"),
 )
 
 

@@ -281,6 +281,9 @@ def test_a_server_of_ones_own_gets_no_other_key(
         ("litellm/anthropic/claude-haiku-5-5", "ANTHROPIC_BASE_URL"),
         ("litellm/gemini/gemini-3.8-flash", "GEMINI_API_BASE"),
         ("litellm/deepseek/deepseek-chat", "DEEPSEEK_API_BASE"),
+        ("anthropic/claude-haiku-5-5", "ANTHROPIC_BASE_URL"),
+        ("google/gemini-3.8-flash", "GOOGLE_GEMINI_BASE_URL"),
+        ("google/gemini-3.8-flash", "GOOGLE_VERTEX_BASE_URL"),
     ],
 )
 def test_no_variable_leads_a_key_elsewhere(
@@ -403,7 +406,7 @@ def test_late_calls_close_their_sockets(fakes: FakeProviders, caller: Caller, ro
     assert ["client_closed"] * 2 == closed_by_us(fakes)
 
 
-@pytest.mark.parametrize("route", [ROUTES[0], ROUTES[3]], ids=lambda route: route.name)
+@pytest.mark.parametrize("route", [ROUTES[0], ROUTES[3], *ROUTES[6:]], ids=lambda route: route.name)
 def test_two_hundred_calls_at_once(fakes: FakeProviders, caller: Caller, route: Route) -> None:
     """
     One adapter serves 200 calls at a time on one loop, each with its own answer, streamed or not.

@@ -98,7 +98,9 @@ FAULTS: dict[str, Means] = {
     "length": EMPTY,
     "content_filter_finish": on(Kind.CONTENT_FILTER, Billed.YES, counted=True),
     # --- it answers, and doesn't say what it counted, or says what can't be
-    "missing_usage": replace(UNCOUNTED, but={"anthropic plain": UNREADABLE, "gemini plain": UNREADABLE}),
+    "missing_usage": replace(
+        UNCOUNTED, but={"litellm-anthropic plain": UNREADABLE, "litellm-gemini plain": UNREADABLE}
+    ),
     "negative_usage": UNCOUNTED,
     "absurd_usage": UNCOUNTED,
     # --- it doesn't answer, or not whole
@@ -112,8 +114,11 @@ FAULTS: dict[str, Means] = {
     "reset_mid": BROKEN,
     "eof_mid": BROKEN,
     "truncated_json": replace(UNREADABLE, but={}),
-    # LiteLLM drops an event of DeepSeek's that it can't read, and goes on.
-    "garbage": replace(UNREADABLE, but={"litellm-deepseek streamed": Means(counted=True)}),
+    # LiteLLM with DeepSeek, and Anthropic's SDK, drop an event that they can't read, and go on.
+    "garbage": replace(
+        UNREADABLE,
+        but=dict.fromkeys(("litellm-deepseek streamed", "sdk-anthropic streamed"), Means(counted=True)),
+    ),
     "empty_body": UNREADABLE,
     "header_bomb:200": replace(
         BROKEN, but=dict.fromkeys(("litellm-anthropic", "litellm-gemini", "litellm-deepseek"), UNREADABLE)
@@ -121,7 +126,12 @@ FAULTS: dict[str, Means] = {
     "stream_error": on(
         Kind.SERVER_ERROR,
         Billed.UNKNOWN,
-        but={"litellm plain": UNREADABLE, "gemini streamed": on(Kind.OVERLOADED, Billed.UNKNOWN)},
+        but={
+            "litellm plain": UNREADABLE,
+            "sdk-gemini plain": UNREADABLE,
+            "gemini streamed": on(Kind.OVERLOADED, Billed.UNKNOWN),
+            "sdk-anthropic streamed": on(Kind.OVERLOADED, Billed.UNKNOWN),
+        },
     ),
     "no_finish": replace(UNREADABLE, but={"plain": Means(counted=True)}),
     # --- it answers
