@@ -30,6 +30,7 @@ VERBS = {
     "summary": "Say in one line what was spent and saved.",
     "provider-breakdown": "Report what one provider's models were asked, and what that cost.",
     "alerts": "Show where alerts stand, try their channels, tell what is to be told.",
+    "statusline": "Print one short line for a prompt or a status bar: what is spent.",
     "ledger": "Make, check, fill and empty the ledger, which has what was spent.",
     "list": "List the models of a policy.",
     "fallback-chain": "Show what is tried after a model fails.",

@@ -17,7 +17,7 @@ from .reports import Answer
 
 _INDENT, _GAP = 2, 2
 _NARROWEST_NAME, _WIDE_ENOUGH = 12, 20
-_TITLES = {
+TITLES = {
     "provider": "Provider Usage",
     "model": "By Model",
     "tier": "By Tier",
@@ -55,11 +55,8 @@ class ReportPage:
 
     @property
     def money(self) -> Money:
-        """How amounts are shown: to the cent where that leaves something of each."""
-        report = self.report
-        amounts = [row.tally.cost_nusd for row in report.rows]
-        others = [*amounts, report.baseline_nusd or 0, report.savings_nusd or 0]
-        return Money(places_for_sums(report.total.cost_nusd, others, places_for(amounts)))
+        """How amounts are shown."""
+        return money_of(self.report)
 
     def lines(self) -> Iterator[str]:
         """The page."""
@@ -110,8 +107,8 @@ class ReportPage:
     # --- a table ---------------------------------------------------------------------------------------
 
     def _section(self, by: str) -> Iterator[str]:
-        rows = _fewer(self.report.groups[by], by)
-        yield strong(f"{_TITLES[by]}:")
+        rows = fewer(self.report.groups[by])
+        yield strong(f"{TITLES[by]}:")
         yield from _table(by, rows, self._columns(rows))
         if self.verbose:
             yield ""
@@ -228,7 +225,14 @@ class ReportPage:
             yield from rest
 
 
-def month_lines(report: Report) -> Iterator[str]:
+def money_of(report: Report) -> Money:
+    """How the amounts of a report are shown: to the cent where that leaves something of each."""
+    amounts = [row.tally.cost_nusd for row in report.rows]
+    others = [*amounts, report.baseline_nusd or 0, report.savings_nusd or 0]
+    return Money(places_for_sums(report.total.cost_nusd, others, places_for(amounts)))
+
+
+def month_lines(report: Report, *, plain: bool = False) -> Iterator[str]:
     """The month so far, and where it leads."""
     month = report.month
     if month is None:
@@ -245,7 +249,7 @@ def month_lines(report: Report) -> Iterator[str]:
     if month.limit_nusd is not None:
         over = month.projected_nusd > month.limit_nusd
         estimate += f" ({'overage projected' if over else 'within budget'})"
-        estimate = warned(estimate) if over else estimate
+        estimate = warned(estimate) if over and not plain else estimate
     yield estimate
     if month.full_at is not None:
         when = month.full_at.astimezone(ZoneInfo(report.zone))
@@ -293,7 +297,7 @@ def _name(row: ReportRow, by: str) -> str:
     return "  " * row.name.count("/") + one_line(row.name) if row.parent is not None else one_line(row.name)
 
 
-def _fewer(rows: Sequence[ReportRow], by: str) -> Sequence[ReportRow]:
+def fewer(rows: Sequence[ReportRow]) -> Sequence[ReportRow]:
     """The rows that are shown; those after them are one, so that the sum stays that of the rows."""
     if len(rows) <= MOST_ROWS:
         return rows

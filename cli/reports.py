@@ -9,7 +9,6 @@ from typing import Any, TypeVar
 import click
 
 from ..policy.names import did_you_mean
-from ..router import Engine
 from ..schemas.errors import PolicyError
 from ..schemas.policy import Policy
 from ..schemas.records import dataclass
@@ -77,8 +76,7 @@ def answer(
         LedgerError: the ledger can't be used.
     """
     where = ledger_here(options["ledger"])
-    engine, why = _policy(options["policies"])
-    policy = None if engine is None else engine.policy
+    policy, why = policy_here(options["policies"])
     with open_ledger(where, policy) as book:
         tell_waiting(book)
         default = days_of(config.environment(Path.cwd()).get(DAYS_VARIABLE)) or default_days
@@ -104,15 +102,20 @@ def answer(
     return Answer(report, words, policy, why, shown(where))
 
 
-def _policy(named: tuple[str, ...]) -> tuple[Engine | None, str | None]:
-    """The policy that is named or found; where none is found, why. Money is told with or without it."""
+def policy_here(named: tuple[str, ...]) -> tuple[Policy | None, str | None]:
+    """
+    The policy that is named or found; where there is none, why. Money is told with or without it.
+
+    Raises:
+        PolicyError: a policy that is named has errors.
+    """
     if not named:
         try:
             config.find_policy(Path.cwd())
         except click.UsageError as error:
             return None, error.message
     try:
-        return with_environment(load_engine(named), config.environment(Path.cwd())), None
+        return with_environment(load_engine(named), config.environment(Path.cwd())).policy, None
     except PolicyError:
         if named:
             raise

@@ -11,6 +11,7 @@ from ..policy.words import listed_count, usd_short
 from ..schemas.errors import Problem
 from .ledger import Ledger
 from .sheet import number_of, summed
+from .tallies import FILL, WRONG
 from .tx import Tx
 from .windows import Window
 
@@ -54,6 +55,8 @@ def check(ledger: Ledger, *, mend: bool = False) -> Health:
         health = _health(ledger, tx)
         if mend:
             tx.run("DELETE FROM windows")  # each is added up anew when it is used next
+            for statement in FILL:
+                tx.run(statement)
         return health
 
     return ledger.do(work)
@@ -83,6 +86,7 @@ def _sum(tx: Tx, column: str, where: str) -> tuple[int, int]:
 def _problems(ledger: Ledger, tx: Tx) -> Iterator[Problem]:
     yield from (Problem("database", text) for text in ledger.damage())
     yield from _wrong_sums(tx)
+    yield from _wrong_tallies(tx)
     yield from _wrong_clock(ledger, tx)
     yield from _wrong_log(ledger, tx)
 
@@ -103,6 +107,13 @@ def _wrong_sums(tx: Tx) -> Iterator[Problem]:
                 f" its attempts say {usd_short(real.spent_nusd)} and {usd_short(real.held_nusd)}",
                 "policyctl ledger check --mend adds them up anew",
             )
+
+
+def _wrong_tallies(tx: Tx) -> Iterator[Problem]:
+    wrong = sum(number for sql in WRONG for (number,) in tx.rows(sql))
+    if wrong:
+        text = f"{listed_count(wrong, 'sum')} of calls that reports read aren't those of the calls"
+        yield Problem("reports", text, "policyctl ledger check --mend adds them up anew")
 
 
 def _wrong_clock(ledger: Ledger, tx: Tx) -> Iterator[Problem]:

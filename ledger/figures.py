@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from ..schemas.records import dataclass
 from ..schemas.report import Latency, Tally
 from .tallies import DAY_MS, HOUR_MS, KEYS, key_of, latency_of, sums, timed
 from .tx import Tx, Value
+from .windows import milliseconds
 
 _ALWAYS = 1 << 53
 """Later than any moment of a ledger."""
@@ -26,6 +28,11 @@ class Scope:
     run_id: str | None = None
     provider: str | None = None
 
+    @classmethod
+    def of(cls, bounds: tuple[datetime, datetime] | None) -> Scope:
+        """All calls from a moment up to another one; None: all at all."""
+        return cls() if bounds is None else cls(milliseconds(bounds[0]), milliseconds(bounds[1]))
+
     def between(self, from_ms: int, to_ms: int) -> Scope:
         """The part of it in a stretch of time."""
         return replace(self, from_ms=max(self.from_ms, from_ms), to_ms=min(self.to_ms, to_ms))
@@ -39,13 +46,13 @@ class Scope:
 def tallied(tx: Tx, scope: Scope, keys: Sequence[str]) -> dict[Key, Tally]:
     """The sums of all calls of a scope, by some of the keys of a tally, or by story."""
     if scope.run_id is not None or not set(keys) <= set(KEYS):
-        return _added({}, _of_calls(tx, scope, keys))
+        return _added({}, of_calls(tx, scope, keys))
     found: dict[Key, Tally] = {}
     whole, edges = _split(scope, HOUR_MS)
     if whole is not None:
         _added(found, _of_tallies(tx, whole, keys))
     for edge in edges:
-        _added(found, _of_calls(tx, edge, keys))
+        _added(found, of_calls(tx, edge, keys))
     return found
 
 
@@ -126,7 +133,7 @@ def _of_tallies(tx: Tx, scope: Scope, keys: Sequence[str]) -> Iterator[tuple[Key
     return _read(tx, sql, values, scope, keys)
 
 
-def _of_calls(tx: Tx, scope: Scope, keys: Sequence[str]) -> Iterator[tuple[Key, Tally]]:
+def of_calls(tx: Tx, scope: Scope, keys: Sequence[str]) -> Iterator[tuple[Key, Tally]]:
     where, values = _where(replace(scope, provider=None))
     names = [key_of(name, "attempts") for name in keys]
     sql = f"SELECT {_columns(names)}{sums('attempts')} FROM attempts WHERE {where}"  # noqa: S608

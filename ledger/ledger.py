@@ -10,11 +10,12 @@ from types import TracebackType
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
+from ..engine.periods import period_of
 from ..policy.names import did_you_mean
 from ..schemas.errors import LedgerError, LedgerMisuse
 from ..schemas.ledger import Attempt, Denied, DeniedBy, Hold, Usage, WindowSpend
 from ..schemas.policy import Budget, Policy
-from ..schemas.report import GROUPS, Period, Report
+from ..schemas.report import GROUPS, Glance, Period, Report, Tally
 from ..schemas.request import Spend
 from . import owner as owners
 from .book import Book, change
@@ -109,6 +110,11 @@ class Ledger:
     def do(self, work: Callable[[Sheet], T], *, must: bool = False) -> T:
         """Carry work out in a transaction; `must`: room is made for it where the disk is full."""
         return self._writer.do(work, self.wait_s, must=must)
+
+    def look(self, work: Callable[[Sheet], T]) -> T:
+        """Carry out work that only reads, while others go on; it sees what was committed before."""
+        with self._backend.snapshot() as tx:
+            return work(Sheet(tx))
 
     def now_ms(self) -> int:
         """The clock, as the ledger counts."""
@@ -367,26 +373,36 @@ class Ledger:
             provider=provider,
             counts_stories=counts_stories,
         )
-        whole = (b for b in self.calendar.budgets.values() if b.period == "month" and b.scope is None)
-        budget = next(whole, None)
+        claims = self.calendar.claims(milliseconds(now), None, None, [""])
+        return self.look(lambda sheet: report(sheet, question, self.policy, now, claims))
 
-        def work(sheet: Sheet) -> Report:
-            monthly = None if budget is None else self._one(sheet, budget.name, None, None)
-            return report(sheet, question, self.policy, now, monthly)
+    def glance(self, run_id: str | None = None) -> Glance:
+        """What was spent today, this month and in a run, and how the budgets stand: all at one moment."""
+        from .figures import Scope, tallied
 
-        return self.do(work)
+        now, zone, book = self.clock(), self.calendar.zone, self._book
+
+        def work(sheet: Sheet) -> Glance:
+            def spent(scope: Scope) -> Tally:
+                return tallied(sheet, scope, ()).get((), Tally())
+
+            today, month = (spent(Scope.of(period_of(p, now.astimezone(zone)))) for p in ("day", "month"))
+            run = None if run_id is None else spent(Scope(run_id=run_id))
+            return Glance(today, month, run, book.status(sheet, milliseconds(now), run_id, None))
+
+        return self.look(work)
 
     def last_run(self) -> str | None:
         """The run of the latest call that has one."""
         from .figures import last_run
 
-        return self.do(last_run)
+        return self.look(last_run)
 
     def providers(self) -> list[str]:
         """All providers that calls were made to."""
         from .figures import providers
 
-        return self.do(providers)
+        return self.look(providers)
 
     def _one(self, sheet: Sheet, budget: str, run_id: str | None, story_id: str | None) -> WindowSpend:
         if budget not in self.calendar.budgets:

@@ -9,8 +9,8 @@ that hands a session to somebody else between two transactions.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 
 import psycopg
@@ -90,6 +90,17 @@ class PostgresBackend:
                 self.rows("SELECT pg_advisory_unlock(?)", _LOCK)
 
     # --- transactions ------------------------------------------------------------------------------------
+
+    @contextmanager
+    def snapshot(self) -> Iterator[PostgresBackend]:
+        """What is committed, for reading, over a connection of its own without the lock."""
+        reader = PostgresBackend(self._address, busy_s=self._busy_s)
+        try:
+            reader._connect()
+            reader.run("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            yield reader
+        finally:
+            reader.close()
 
     def rows(self, sql: str, *values: Value) -> list[Row]:
         """The rows that a statement gives."""

@@ -12,15 +12,16 @@ from zoneinfo import ZoneInfo
 from ..engine.periods import period_of
 from ..engine.plan import baseline_of
 from ..engine.sums import spread
-from ..schemas.ledger import WindowSpend
 from ..schemas.policy import Policy
 from ..schemas.records import dataclass
 from ..schemas.report import Baseline, Latency, Month, Period, Report, ReportRow, Tally
 from .advice import advise
+from .book import limit_of
 from .figures import Scope, bounds, latencies, percentiles, stories, tallied, under_way
+from .sheet import Sheet
 from .tallies import KEYS
 from .tx import Tx
-from .windows import full_at, milliseconds, moment, projected
+from .windows import Claim, full_at, milliseconds, moment, projected
 
 MTOK = 10**6
 _PART_OF = re.compile(r"(?P<parent>.+)/[0-9]+")
@@ -54,20 +55,20 @@ class Question:
 
 
 def report(
-    tx: Tx, question: Question, policy: Policy | None, now: datetime, monthly: WindowSpend | None
+    sheet: Sheet, question: Question, policy: Policy | None, now: datetime, claims: Iterable[Claim]
 ) -> Report:
     """
     The report that answers a question.
 
     Args:
         policy: names the baseline and the tiers, and says in which zone days are days; None: UTC.
-        monthly: the monthly budget for the whole, in its current window.
+        claims: the budgets for the whole, in their current windows.
     """
     zone, scope = ZoneInfo("UTC" if policy is None else policy.timezone), question.scope
-    times = latencies(tx, scope)
-    groups = _groups(tx, question, zone, times)
-    first, last = bounds(tx, scope) or (None, None)
-    open_calls, held = under_way(tx)
+    times = latencies(sheet, scope)
+    groups = _groups(sheet, question, zone, times)
+    first, last = bounds(sheet, scope) or (None, None)
+    open_calls, held = under_way(sheet)
     answer = Report(
         period=question.period,
         at=now,
@@ -82,7 +83,7 @@ def report(
         provider=question.provider,
         open_calls=open_calls,
         held_nusd=held,
-        month=_month(tx, zone, now, monthly),
+        month=_month(sheet, zone, now, claims),
     )
     if policy is not None:
         answer = _against_baseline(answer, policy)
@@ -222,16 +223,16 @@ def _against_baseline(answer: Report, policy: Policy) -> Report:
 # --- the month ---------------------------------------------------------------------------------------------
 
 
-def _month(tx: Tx, zone: ZoneInfo, now: datetime, monthly: WindowSpend | None) -> Month:
+def _month(sheet: Sheet, zone: ZoneInfo, now: datetime, claims: Iterable[Claim]) -> Month:
     bounds_ = period_of("month", now.astimezone(zone))
     assert bounds_ is not None
     starts, ends = bounds_
     scope = Scope(milliseconds(starts), milliseconds(ends))
-    spent = sum(tally.cost_nusd for tally in tallied(tx, scope, ()).values())
+    spent = sum(tally.cost_nusd for tally in tallied(sheet, scope, ()).values())
     month = Month(starts, ends, spent, projected(spent, starts, ends, now))
-    if monthly is None:
+    claim = next((claim for claim in claims if claim.budget.period == "month"), None)
+    if claim is None:
         return month
-    limit = monthly.limit_nusd
-    return replace(
-        month, budget=monthly.budget, limit_nusd=limit, full_at=full_at(spent, limit, starts, ends, now)
-    )
+    name = claim.budget.name
+    limit, _ = limit_of(claim.budget, claim.window, sheet.acts().get(name))
+    return replace(month, budget=name, limit_nusd=limit, full_at=full_at(spent, limit, starts, ends, now))

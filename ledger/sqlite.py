@@ -11,8 +11,8 @@ from __future__ import annotations
 import fcntl
 import os
 import sqlite3
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote
 
@@ -157,8 +157,8 @@ class SqliteBackend:
             self._drop()
             raise trouble(f"another program is reading {self.path}", "end it, or wait until it is done")
 
-    def _connect(self) -> sqlite3.Connection:
-        uri = f"file:{quote(str(self.path.absolute()))}?mode=rw"
+    def _connect(self, mode: str = "rw") -> sqlite3.Connection:
+        uri = f"file:{quote(str(self.path.absolute()))}?mode={mode}"
         db = sqlite3.connect(
             uri, uri=True, timeout=self._busy_s, isolation_level=None, check_same_thread=False
         )
@@ -200,6 +200,23 @@ class SqliteBackend:
             self._wal = None
 
     # --- transactions ------------------------------------------------------------------------------------
+
+    @contextmanager
+    def snapshot(self) -> Iterator[SqliteBackend]:
+        """
+        What is committed, for reading, without the lock.
+
+        INVARIANT: it can't write, so it makes no checkpoint either, not even when it is closed.
+        """
+        reader = SqliteBackend(self.path, busy_s=self._busy_s)
+        try:
+            reader._db = reader._connect("ro")
+            reader.run("BEGIN")
+            yield reader
+        except sqlite3.Error as error:
+            raise reader._told(error) from error
+        finally:
+            reader._drop()
 
     def rows(self, sql: str, *values: Value) -> list[Row]:
         """The rows that a statement gives."""

@@ -146,15 +146,28 @@ def sums(row: str | None) -> str:
 
 _EVERY = ", ".join(key_of(name, "attempts") for name in ("hour", *KEYS))
 _ROUNDED = f"reserved_ms / {DAY_MS}, provider, model, {latency_of('attempts')}"
+_TALLIES = f"SELECT {_EVERY}, {sums('attempts')} FROM attempts WHERE logged = 1 GROUP BY {_EVERY}"  # noqa: S608
+_LATENCIES = f"SELECT {_ROUNDED}, count(*) FROM attempts WHERE {timed('attempts')} GROUP BY {_ROUNDED}"  # noqa: S608
 FILL = (
     "DELETE FROM tallies",
     "DELETE FROM latencies",
-    f"INSERT INTO tallies (hour, {', '.join(KEYS)}, {', '.join(MEASURES)})"  # noqa: S608
-    f" SELECT {_EVERY}, {sums('attempts')} FROM attempts WHERE logged = 1 GROUP BY {_EVERY}",
-    "INSERT INTO latencies (day, provider, model, latency_ms, calls)"  # noqa: S608
-    f" SELECT {_ROUNDED}, count(*) FROM attempts WHERE {timed('attempts')} GROUP BY {_ROUNDED}",
+    f"INSERT INTO tallies (hour, {', '.join(KEYS)}, {', '.join(MEASURES)}) {_TALLIES}",
+    f"INSERT INTO latencies (day, provider, model, latency_ms, calls) {_LATENCIES}",
 )
 """Adds all calls up anew."""
+
+
+def _wrong(kept: str, real: str) -> str:
+    more, less = f"{kept} EXCEPT {real}", f"{real} EXCEPT {kept}"
+    return f"SELECT count(*) FROM ({more}) AS m UNION ALL SELECT count(*) FROM ({less}) AS l"  # noqa: S608
+
+
+_KEPT = f"SELECT hour, {', '.join(KEYS)}, {', '.join(MEASURES)}"
+WRONG = (
+    _wrong(f"{_KEPT} FROM tallies WHERE calls <> 0", _TALLIES),
+    _wrong("SELECT day, provider, model, latency_ms, calls FROM latencies WHERE calls <> 0", _LATENCIES),
+)
+"""Count the rows that aren't what the calls say, and those that are missing."""
 
 CREATE: Sequence[str] = (*_TABLES, *FILL, *_triggers())
 """What leads from a ledger without tallies to one with them."""

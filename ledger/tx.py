@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 from ..schemas.errors import LedgerError, LedgerMisuse, Problem
@@ -45,6 +46,13 @@ class Backend(Tx, Protocol):
 
     def leave(self) -> None:
         """Let the others in. It never raises."""
+
+    def snapshot(self) -> AbstractContextManager[Tx]:
+        """
+        All that was committed before, as it stands, for reading; other threads and processes go on.
+
+        It needs no `enter`, and any thread may ask for one.
+        """
 
     def begin(self) -> None:
         """Start a transaction."""

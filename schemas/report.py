@@ -12,6 +12,7 @@ from dataclasses import fields
 from datetime import datetime
 from enum import StrEnum
 
+from .ledger import WindowSpend
 from .policy import NANO
 from .records import dataclass
 
@@ -128,6 +129,16 @@ class Month:
     budget: str | None = None
     limit_nusd: int | None = None
     full_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """What was spent today, this month and in a run (None: none was named), and how the budgets stand."""
+
+    today: Tally
+    month: Tally
+    run: Tally | None
+    windows: tuple[WindowSpend, ...]
 
 
 class AdviceKind(StrEnum):

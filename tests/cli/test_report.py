@@ -5,9 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import json
+import random
 import re
 import shlex
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +22,7 @@ from policyctl.ledger.ledger import Ledger
 from policyctl.router import Engine
 from policyctl.schemas.ledger import Attempt, Usage
 from policyctl.schemas.policy import NANO
+from policyctl.schemas.report import GROUPS
 
 from .command import Ran, call
 
@@ -331,3 +335,149 @@ def test_advice_names_its_figure(shop: Shop) -> None:
     figures = {each["figure"] for each in found}
 
     assert {"escalation rate 40.0%", "fallback rate 30.0%", "powerful: 100.0% of the calls"} <= figures
+
+
+# --- sums ----------------------------------------------------------------------------------------------
+
+
+def test_the_printed_rows_add_up_to_the_printed_total(tmp_path: Path) -> None:
+    """
+    Costs, shares, requests and tokens of the rows shown add up to the total shown, whatever is rounded.
+    """
+    (tmp_path / "shop.policy").write_text(POLICY, encoding="utf-8")
+    engine, chance = Engine.load(tmp_path / "shop.policy"), random.Random(5)  # noqa: S311
+    for size in (1, 100, 10**5, 10**9):
+        folder = tmp_path / str(size)
+        folder.mkdir()
+        with Ledger(folder / "l.db", engine.policy, create=True) as ledger:
+            for number in range(70):
+                usage = Usage(
+                    input_tokens=chance.randrange(10**4 * size) % 10**11,
+                    output_tokens=chance.randrange(10**3 * size) % 10**11,
+                    cost_nusd=chance.randrange(20 * size) % 10**15,
+                )
+                story = f"S-{chance.randrange(60)}"
+                ledger.record(engine.attempt(f"c{number}", "haiku", story_id=story), usage)
+        for by in GROUPS:
+            words = ["report", "--by", by, "--ledger", str(folder / "l.db"), "--policy", "shop.policy"]
+            page = call(*words, at=tmp_path, env={"COLUMNS": "120"}).out
+            assert [] == wrong_columns(page), page
+
+
+def wrong_columns(page: str) -> list[str]:
+    """
+    The columns of a page's table whose rows don't add up to its last line.
+    """
+    table = page[re.search(r"^(Provider Usage|By \w+):$", page, re.MULTILINE).end() + 1 :]  # type: ignore[union-attr]
+    head, *rows = (re.split(r" {2,}", line.strip()) for line in table.partition("\n\n")[0].splitlines())
+    assert ("cost", "share", "Total") == (head[-2], head[-1], rows[-1][0])
+    columns = list(zip(*(row[1:] for row in rows), strict=True))
+    return [str(column) for column in columns if sum(map(figure, column[:-1])) != figure(column[-1])]
+
+
+def figure(text: str) -> Decimal:
+    """
+    A figure of the page, whatever its unit.
+    """
+    return Decimal(re.sub(r"[^0-9.]", "", text))
+
+
+# --- HTML ------------------------------------------------------------------------------------------------
+
+
+class Tags(HTMLParser):
+    """
+    What a page is made of.
+    """
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """
+        Note a tag.
+        """
+        self.found.append((tag, dict(attrs)))
+
+
+HOSTILE = (
+    "<script>alert(1)</script>",
+    '"><img src=//evil.example/x onerror=alert(1)>',
+    "' onload=a '",
+    "&lt;",
+    "\x1b[31m",
+)
+
+
+def test_the_html_page_needs_nothing_and_runs_nothing(shop: Shop) -> None:
+    """
+    The page names no other file or site, has no script, and forbids both; hostile names are text.
+    """
+    for number, name in enumerate(HOSTILE):
+        shop.spend(1, f"m{name}", story_id=name, domain=name, provider=f"p{name}", when=days_ago(number))
+    ran = shop.run("report --days 30 --html out.html")
+    page = (shop.folder / "out.html").read_text(encoding="utf-8")
+    tags = Tags(page).found
+
+    assert (0, "", "wrote out.html\n") == (ran.code, ran.out, ran.err)
+    assert not {tag for tag, _ in tags} & {"script", "img", "link", "iframe", "object", "a", "form", "base"}
+    named = {name for _, attributes in tags for name in attributes}
+    assert not {name for name in named if name.startswith("on") or name in ("src", "href", "action", "style")}
+    policies = [a["content"] for tag, a in tags if tag == "meta" and a.get("http-equiv")]
+    assert ["default-src 'none'; style-src 'unsafe-inline'"] == policies
+    assert "url(" not in page
+    assert "@import" not in page
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
+    assert "\x1b" not in page
+
+
+def test_the_html_page_has_the_figures(shop: Shop) -> None:
+    """
+    The page has spend, baseline and saving, a bar for each day, and the rows with their total.
+    """
+    shop.spend(1, "haiku", when=days_ago(3), story_id="US-1", input_tokens=1_000_000)
+    shop.spend(2, "sonnet", story_id="US-1/1", input_tokens=1_000_000)
+    assert 0 == shop.run("report --days 6 --html out.html").code
+    page = (shop.folder / "out.html").read_text(encoding="utf-8")
+
+    assert "<b>$3.00</b><small>2 requests</small>" in page
+    assert "<b>$30.00</b>" in page
+    assert 7 == page.count("<rect class=hit")
+    assert "<td class=part>US-1/1" in page
+    for bad in ("{", "None"):
+        assert bad not in page.split("</style>")[1]
+    assert 2 == call("report", "--html", "x.html", "--json", at=shop.folder).code
+
+
+# --- the line for a prompt ---------------------------------------------------------------------------------
+
+
+def test_the_statusline_is_one_short_line(shop: Shop) -> None:
+    """
+    The line says what is spent today, this month and in a run, and the worst level in force.
+    """
+    shop.spend(1.5, run_id="r1")
+    shop.spend(7, run_id="r2")
+
+    level = "monthly at 75% downgrade 1 tier"
+    assert f"today $8.50 · month $8.50 of $10.00 (85%) · {level}\n" == shop.run("statusline").out
+    assert shop.run("statusline --run r1").out.startswith("run $1.50 · today $8.50 · ")
+    found = shop.run("statusline --json").json
+    schema = json.loads((SCHEMA.parent / "statusline.schema.json").read_text(encoding="utf-8"))
+    assert [] == [e.message for e in Draft202012Validator(schema).iter_errors(found)]
+    assert (8_500_000_000, "downgrade") == (found["month_nusd"], found["level"]["action"])
+
+
+def test_the_statusline_needs_neither_ledger_nor_policy(shop: Shop, tmp_path: Path) -> None:
+    """
+    Without a ledger the line says so; without a policy it says what is spent.
+    """
+    shop.spend(1.5)
+    (shop.folder / "shop.policy").unlink()
+    nowhere = shop.run("statusline --ledger none")
+
+    assert "today $1.50 · month $1.50\n" == shop.run("statusline").out
+    assert (0, "no ledger\n") == (nowhere.code, nowhere.out)
+    assert {"format_version": "1.0", "ledger": None} == shop.run("statusline --ledger none --json").json
