@@ -25,6 +25,7 @@ from uuid import uuid4
 from .engine.limits import with_changes, with_monthly_limit
 from .engine.plain import request_from
 from .engine.situation import Situation
+from .ledger.health import SharedHealth
 from .providers.adapters.choose import Adapters
 from .providers.health import Breakers
 from .providers.keys import available_models
@@ -77,7 +78,7 @@ class Router:
         ledger: where money is written down, opened with the policy. None only where it has no budgets.
         environ: where keys are looked for.
         adapters: who speaks to which model; None: the real providers, and models without a key are left out.
-        health: which models may be tried; None: as this router learns it.
+        health: which models may be tried; None: as all learn it who share the ledger.
         observe: told of everything that happens in every request.
         alerts: told of each call that is settled, and closed with the router; None: nobody tells alerts.
         clock: the time; it must know its zone.
@@ -103,7 +104,8 @@ class Router:
             help = "pass a ledger that was opened with this policy, or use Router.load"
             raise LedgerMisuse(Problem("ledger", text, help))
         self.engine, self.ledger = engine, ledger
-        self.health = Breakers() if health is None else health
+        store = None if ledger is None else SharedHealth(ledger)
+        self.health = Breakers(store) if health is None else health
         self._adapters, self._observe, self._clock = adapters, observe, clock
         self._alerts = alerts
         models = engine.policy.models.values()

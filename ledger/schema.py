@@ -14,7 +14,7 @@ import secrets
 from .tallies import CREATE
 from .tx import Tx, trouble
 
-VERSION = 3
+VERSION = 4
 
 _ATTEMPTS = """
 CREATE TABLE attempts (
@@ -138,7 +138,17 @@ _ALERTS = (
     "CREATE INDEX messages_by_alert ON messages (alert, number)",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, tuple(CREATE), _ALERTS)
+_HEALTH = """
+CREATE TABLE health (
+    model TEXT NOT NULL PRIMARY KEY,
+    in_a_row INTEGER NOT NULL CHECK (in_a_row >= 0),
+    until_ms INTEGER NOT NULL CHECK (until_ms >= 0),
+    cooldowns INTEGER NOT NULL CHECK (cooldowns >= 0),
+    probe_until_ms INTEGER NOT NULL CHECK (probe_until_ms >= 0)
+) STRICT
+"""
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, tuple(CREATE), _ALERTS, (_HEALTH,))
 """What leads from each version to the next; the first makes a ledger out of nothing."""
 
 

@@ -10,9 +10,12 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import replace
 
+from ..schemas.errors import LedgerError
+from ..schemas.health import Breaker, HealthStore
 from ..schemas.policy import FailureKind
 
 IN_A_ROW = 3
@@ -38,23 +41,11 @@ LONGEST_S = 300.0
 MOST_RETRY_AFTER_S = 3600.0
 """A provider can't set itself aside for longer than this."""
 
+REFRESH_S = 1.0
+"""How old what others have noticed may be."""
+
 PROBE_S = 120.0
 """How long a probe may take before another one may start."""
-
-
-@dataclass(frozen=True, slots=True)
-class Breaker:
-    """
-    What is known of one model. Moments are seconds since 1970, so that machines can share them.
-
-    `in_a_row` counts failures since the last success, `until_s` is when the cooldown ends (0: there is
-    none), `cooldowns` how many came one after the other, `probe_until_s` when the lease of a probe ends.
-    """
-
-    in_a_row: int = 0
-    until_s: float = 0.0
-    cooldowns: int = 0
-    probe_until_s: float = 0.0
 
 
 def refused_s(breaker: Breaker, now_s: float) -> float:
@@ -88,20 +79,34 @@ def after_failure(breaker: Breaker, kind: FailureKind, retry_after_s: float | No
 
 class Breakers:
     """
-    The health of models as one process sees it.
+    The health of models, as all see it who share a store.
+
+    A store is read at most once a second, and written only where something changes: a model that is fine
+    costs nothing. Where the store can't answer, what this process knows goes on counting: health
+    is no money, and whoever needs the ledger will hear of it there.
 
     Args:
+        store: keeps breakers for others too; None: this process alone.
         clock: seconds since 1970.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, store: HealthStore | None = None, clock: Callable[[], float] = time.time) -> None:
+        self._store = store
         self._clock = clock
         self._lock = threading.Lock()
         self._of: dict[str, Breaker] = {}
+        self._read_s = -REFRESH_S
+
+    def all(self) -> Mapping[str, Breaker]:
+        """Each model that isn't fine."""
+        self._refresh(self._clock())
+        with self._lock:
+            return dict(self._of)
 
     def down(self) -> frozenset[str]:
         """The models that may not be tried now."""
         now_s = self._clock()
+        self._refresh(now_s)
         with self._lock:
             return frozenset(m for m, breaker in self._of.items() if refused_s(breaker, now_s) > 0)
 
@@ -109,25 +114,61 @@ class Breakers:
         """0, or for how long a model may not be tried; 0 for one whose cooldown has passed is its probe."""
         now_s = self._clock()
         with self._lock:
-            breaker = self._of.get(model, Breaker())
-            wait_s = refused_s(breaker, now_s)
-            if wait_s == 0 and breaker.until_s > 0:
-                self._of[model] = probing(breaker, now_s)
+            known = self._of.get(model, _FINE)
+        wait_s = refused_s(known, now_s)
+        if known.until_s == 0.0 or wait_s > 0:
             return wait_s
+        # The leave to probe is given once among all who share the store.
+        before, _ = self._change(model, lambda b: b if refused_s(b, now_s) > 0 else probing(b, now_s))
+        return refused_s(before, now_s)
 
     def succeeded(self, model: str, latency_s: float) -> None:
         """The model is back, whatever was before."""
         with self._lock:
-            self._of.pop(model, None)
+            fine = model not in self._of
+        if not fine:
+            self._change(model, lambda _: _FINE)
 
     def failed(self, model: str, kind: FailureKind, retry_after_s: float | None = None) -> None:
         """One more failure."""
         now_s = self._clock()
-        with self._lock:
-            self._of[model] = after_failure(self._of.get(model, Breaker()), kind, retry_after_s, now_s)
+        self._change(model, lambda b: after_failure(b, kind, retry_after_s, now_s))
 
     def left(self, model: str) -> None:
         """An attempt ended without telling anything: if it was the probe, another may follow."""
         with self._lock:
-            if model in self._of:
-                self._of[model] = replace(self._of[model], probe_until_s=0.0)
+            probed = self._of.get(model, _FINE).probe_until_s > 0
+        if probed:
+            self._change(model, lambda b: replace(b, probe_until_s=0.0))
+
+    def _change(self, model: str, work: Callable[[Breaker], Breaker]) -> tuple[Breaker, Breaker]:
+        if self._store is not None:
+            with suppress(LedgerError):
+                before, after = self._store.change(model, work)
+                with self._lock:
+                    self._keep(model, after)
+                return before, after
+        with self._lock:
+            before = self._of.get(model, _FINE)
+            after = work(before)
+            self._keep(model, after)
+            return before, after
+
+    def _keep(self, model: str, breaker: Breaker) -> None:
+        if breaker == _FINE:
+            self._of.pop(model, None)
+        else:
+            self._of[model] = breaker
+
+    def _refresh(self, now_s: float) -> None:
+        with self._lock:
+            if self._store is None or 0 <= now_s - self._read_s < REFRESH_S:
+                return
+            self._read_s = now_s
+        with suppress(LedgerError):
+            found = self._store.breakers()
+            with self._lock:
+                self._of = dict(found)
+
+
+_FINE = Breaker()

@@ -1,10 +1,66 @@
-"""How models have been doing, as an executor asks and tells it."""
+"""How models have been doing: as an executor asks and tells it, and as it is kept for others."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from .policy import FailureKind
+from .records import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Breaker:
+    """
+    Whether one model is set aside. Moments are seconds since 1970, so that machines can share them.
+
+    `in_a_row` counts failures since the last success, `until_s` is when the cooldown ends (0: there is
+    none), `cooldowns` how many came one after the other, `probe_until_s` when the lease of a probe ends.
+    """
+
+    in_a_row: int = 0
+    until_s: float = 0.0
+    cooldowns: int = 0
+    probe_until_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """
+    What a model did over a stretch of time. Latencies are of answers, in milliseconds; None: there were none.
+
+    `last_error` is the kind of its last failure, `last_error_s` when that was, in seconds since 1970.
+    """
+
+    calls: int = 0
+    answers: int = 0
+    p50_ms: int | None = None
+    p95_ms: int | None = None
+    last_error: str | None = None
+    last_error_s: float | None = None
+
+
+class HealthStore(Protocol):
+    """Keeps breakers for all who share a ledger."""
+
+    def breakers(self) -> Mapping[str, Breaker]:
+        """
+        Of each model that isn't fine.
+
+        Raises:
+            LedgerError: the ledger can't answer.
+        """
+
+    def change(self, model: str, work: Callable[[Breaker], Breaker]) -> tuple[Breaker, Breaker]:
+        """
+        Change one, alone; the breaker before and after.
+
+        Args:
+            work: may be called more than once; what it gives last counts.
+
+        Raises:
+            LedgerError: nothing was changed.
+        """
 
 
 class Health(Protocol):

@@ -30,6 +30,7 @@ VERBS = (
     "doctor",
     "diff",
     "run",
+    "health",
 )
 FORMAT_VERSIONS = {"findings": "1.1"}
 """The versions that aren't the first any more."""
@@ -108,6 +109,7 @@ def all_prints(loop: Path) -> Iterator[tuple[str, Any]]:
     yield "prices", printed(loop, "prices deepseek gpt-5 --json")
     yield "diff", printed(loop, "diff claude-loop.policy --prd prd.json --json")
     yield "test", printed(loop, "test --coverage --mutate --json")
+    yield "health", printed(loop, "health --json")
     yield "run", printed(loop, "run --story US-042 --offline --json")
     yield "run", printed(loop, "complete hello --complexity 4 --requires-audio --offline --json")
 
