@@ -12,6 +12,8 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Protocol
 
+from .ledger import Attempt, Denied
+
 
 class AlertKind(StrEnum):
     """What a message says: a bound was crossed, it isn't any more, or nothing, to try the channel."""
@@ -91,6 +93,9 @@ class AlertWatch(Protocol):
 
     def after(self, attempt_key: str) -> None:
         """A call was settled: look, soon and in the background, whether that crosses a bound."""
+
+    def refused(self, attempt: Attempt, denied: Denied) -> None:
+        """A call was refused: where a budget has no room for it, its `pause` is reached."""
 
     def close(self, timeout_s: float = 2) -> None:
         """Look once more, send what waits, and stop; after this time at the latest."""

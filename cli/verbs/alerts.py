@@ -52,9 +52,10 @@ def command() -> None:
 @color_option
 def list_(policies: tuple[str, ...], ledger: str | None, as_json: bool) -> None:
     """
-    Show each alert and each level of a budget: where it stands, and the last thing that it told.
+    Show where each alert and budget level stands.
 
-    Nothing is sent. Of runs and stories the one that is nearest to the bound is shown.
+    Its last message is shown, too; nothing is sent. Of runs and stories the one that is nearest to the
+    bound is shown.
     """
     engine, where = _engine(policies), ledger_here(ledger)
     with open_ledger(where, engine.policy) as book:
@@ -89,7 +90,7 @@ def check(policies: tuple[str, ...], ledger: str | None, as_json: bool) -> int:
 @color_option
 def test(name: str, policies: tuple[str, ...], ledger: str | None) -> int:
     """
-    Send a message that says that it is a test, the way in which an alert is told.
+    Send a test message the way an alert is told.
 
     The exit code is 1 where that doesn't work. It is sent once, and the ledger knows nothing of it.
     """
@@ -170,15 +171,17 @@ class _Page:
             yield ["now", safe(f"{_value(row, row.value)} in {row.window}")]
         yield ["tells", safe(_way(row.channel, row.target))]
         if row.last is not None:
-            yield ["last", self._last(row.last)]
+            yield ["last", f"{row.last.kind} {self.clock(row.last.at)}, {safe(row.last.window)}"]
+            yield ["", _came(row.last)]
 
-    def _last(self, event: AlertEvent) -> str:
-        text = f"{event.kind} {self.clock(event.at)}, {safe(event.window)}, "
-        if event.delivery is Delivery.SENT:
-            return text + "sent"
-        tries = f"after {listed_count(event.tries, 'try').replace('trys', 'tries')}"
-        word = warned("waiting") if event.delivery is Delivery.WAITING else bad("given up")
-        return text + word + (f" {tries}: {safe(event.problem or '')}" if event.tries else "")
+
+def _came(event: AlertEvent) -> str:
+    """How far a message has come."""
+    if event.delivery is Delivery.SENT:
+        return "sent"
+    tries = f" after {event.tries} {'try' if event.tries == 1 else 'tries'}" if event.tries else ""
+    came = ("waiting" if event.delivery is Delivery.WAITING else "given up") + tries
+    return came if event.problem is None else f"{came}: {safe(event.problem)}"
 
 
 def _way(channel: str, target: str | None) -> str:

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from ...schemas.alerts import AlertStanding, Outcome, Standing
 from ...schemas.errors import LedgerError
+from ...schemas.ledger import Attempt, Denied, DeniedBy
 from ...schemas.policy import Policy
 from ..ledger import Ledger
 from ..sheet import Sheet, number_of
@@ -23,6 +24,7 @@ from .settings import Settings, machine_settings
 from .watching import (
     Looker,
     Reading,
+    Refusal,
     Touched,
     Watched,
     condition_of,
@@ -89,23 +91,25 @@ class Alerts:
 
     # --- looking -----------------------------------------------------------------------------------------
 
-    def look(self, keys: Iterable[str] | None = None) -> int:
+    def look(self, keys: Iterable[str] | None = None, refusals: Iterable[Refusal] = ()) -> int:
         """
         See what is crossed, and write down what is to be told of it; how many messages that makes.
 
         Args:
             keys: the calls that were settled; None: any may have been.
+            refusals: the calls for which a budget had no room.
 
         Raises:
             LedgerError: the ledger can't answer; nothing was written down.
         """
-        settled = None if keys is None else list(keys)
+        settled, refused = None if keys is None else list(keys), list(refusals)
 
         def work(sheet: Sheet) -> int:
             now = sheet.not_before(self.ledger.now_ms())
             touched = self._recent(sheet, now) if settled is None else touched_by(sheet, settled)
             teller = Teller(self.ledger.outbox.ledger_id, self.policy.name)
-            return teller.tell(sheet, self._readings(sheet, touched, now), now)
+            made = teller.tell(sheet, self._readings(sheet, touched, now), now)
+            return made + teller.tell(sheet, self._looker.refused(sheet, refused, now), now)
 
         return self.ledger.do(work)
 
@@ -211,7 +215,7 @@ def _standing(sheet: Sheet, watched: Watched, reading: Reading | None) -> AlertS
     if reading is None or reading.value is None:
         state = Standing.UNKNOWN
     else:
-        state = Standing.FIRING if reading.crosses else Standing.QUIET
+        state = Standing.FIRING if reading.crosses or (watched.pauses and since) else Standing.QUIET
     return AlertStanding(
         alert=watched.name,
         level=watched.level is not None,
@@ -285,20 +289,29 @@ class Alerter:
 
     def _begin(self) -> None:
         self._pid = os.getpid()
-        self._keys: SimpleQueue[str | None] = SimpleQueue()
+        self._told: SimpleQueue[str | Refusal | None] = SimpleQueue()
         self._ended = Event()
         self._starting = Lock()
         self._thread: Thread | None = None
         # What a process before this one left is looked at first, whatever this one's calls touch.
-        self._everything, self._waiting = True, set[str]()
+        self._everything, self._waiting, self._refused = True, set[str](), set[Refusal]()
 
     def after(self, attempt_key: str) -> None:
         """A call was settled: look soon whether that crosses a bound."""
+        self._tell(attempt_key)
+
+    def refused(self, attempt: Attempt, denied: Denied) -> None:
+        """A call was refused: where its budget's window has no room for it, its `pause` is reached."""
+        # Where only calls under way are in the way, there may be room again in a moment.
+        if denied.by is DeniedBy.BUDGET and denied.budget is not None and not denied.only_held:
+            self._tell(Refusal(denied.budget, attempt.run_id, attempt.story_id))
+
+    def _tell(self, what: str | Refusal) -> None:
         if not self._alerts.watched:
             return
         if self._pid != os.getpid():  # the parent's thread isn't in a child
             self._begin()
-        self._keys.put(attempt_key)
+        self._told.put(what)
         if self._thread is None:
             self._start()
 
@@ -306,7 +319,7 @@ class Alerter:
         """Look once more, send what waits, and stop; after this time at the latest."""
         self._ended.set()
         if self._thread is not None and self._pid == os.getpid():
-            self._keys.put(None)
+            self._told.put(None)
             self._thread.join(timeout_s)
 
     def _start(self) -> None:
@@ -320,7 +333,7 @@ class Alerter:
     def _work(self) -> None:
         due_s: float | None = None
         while True:
-            self._waiting |= self._settled(0 if self._everything or self._waiting else due_s)
+            self._collect(0 if self._unlooked else due_s)
             began = time.monotonic()
             unlooked = self._tried(self._look)
             took = time.monotonic() - began
@@ -331,30 +344,33 @@ class Alerter:
             due_s = self._due_s()
             self._ended.wait(max(self._every_s, 50 * took))
 
+    @property
+    def _unlooked(self) -> bool:
+        return bool(self._everything or self._waiting or self._refused)
+
     def _look(self) -> None:
-        if not (self._everything or self._waiting):
+        if not self._unlooked:
             return
         self._everything |= len(self._waiting) > MOST_KEYS
-        if self._everything:
-            self._waiting = set()
-        self._alerts.look(None if self._everything else self._waiting)
-        self._everything, self._waiting = False, set()
+        self._alerts.look(None if self._everything else self._waiting, self._refused)
+        self._everything, self._waiting, self._refused = False, set(), set()
 
     def _send(self) -> None:
         """Send what is due, until this is closed: then there is a last look before the rest."""
         self._alerts.send(until=self._ended.is_set)
 
-    def _settled(self, wait_s: float | None) -> set[str]:
-        """The calls that were settled meanwhile; where there are none, one is waited for."""
-        found: set[str] = set()
-        key: str | None
+    def _collect(self, wait_s: float | None) -> None:
+        """Take in what was told meanwhile; where there is nothing, the next is waited for."""
         try:
-            key = self._keys.get(timeout=wait_s)
+            what = self._told.get(timeout=wait_s)
             while True:
-                found |= {key} if key is not None else set()
-                key = self._keys.get_nowait()
+                if isinstance(what, Refusal):
+                    self._refused.add(what)
+                elif what is not None and not self._everything:  # where all is looked at, none is needed
+                    self._waiting.add(what)
+                what = self._told.get_nowait()
         except Empty:
-            return found
+            return
 
     def _tried(self, work: Callable[[], object]) -> str | None:
         """Do work, or say why the ledger keeps it from being done; then it comes later."""

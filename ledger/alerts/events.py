@@ -100,11 +100,16 @@ class Teller:
 
 
 def _open(sheet: Sheet, own: tuple[str, str], reading: Reading) -> list[str]:
-    """The windows in which this fired and hasn't recovered: this one, and those by the clock before it."""
+    """
+    The windows in which this fired and hasn't recovered: this one, and those by the clock before it.
+
+    A budget that refused a call has less spent than its limit, and yet no room: it recovers when it turns.
+    """
+    here = "" if reading.watched.pauses else window_of(reading)
     found = sheet.direct.rows(
         "SELECT window_name FROM alerts WHERE alert = ? AND condition = ? AND recovered_ms IS NULL"
         " AND (window_name = ? OR ends_ms <= ?) ORDER BY fired_ms",
-        *(*own, window_of(reading), reading.window.starts_ms),
+        *(*own, here, reading.window.starts_ms),
     )
     return [window for (window,) in found]
 

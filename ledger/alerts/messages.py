@@ -84,6 +84,8 @@ def _sentence(reading: Reading, kind: AlertKind, window: str) -> str:
     if watched.level is not None:
         whole = usd_short(int(reading.limit * 100 / watched.level.percent))
         here = f"budget {watched.budget.name} has {now} of {whole} spent"
+        if reading.refused:
+            return f"{here} and refused a call: {level_words(watched.level)}; {window}"
         if kind is AlertKind.FIRED:
             return f"{here}: {level_words(watched.level)}; {window}"
         return f"recovered: {here}, less than {percent(watched.level.percent)}; {window}"

@@ -13,7 +13,7 @@ from ...schemas.request import Spend
 @dataclass(frozen=True, slots=True)
 class Telling:
     """
-    What an executor asks of a ledger, and a word to `watch` after each call that is settled.
+    What an executor asks of a ledger, and a word to `watch` after each call that is settled or refused.
 
     That word costs next to nothing, and what becomes of it is no matter of the call.
     """
@@ -25,7 +25,10 @@ class Telling:
         self, attempt: Attempt, *, send: bool = False, lease_s: float = 120, wait_s: float = 0
     ) -> Hold | Denied:
         """Set the worst case aside."""
-        return self.purse.reserve(attempt, send=send, lease_s=lease_s, wait_s=wait_s)
+        answer = self.purse.reserve(attempt, send=send, lease_s=lease_s, wait_s=wait_s)
+        if isinstance(answer, Denied):
+            self.watch.refused(attempt, answer)
+        return answer
 
     def sent(self, key: str) -> Hold:
         """Note that the call is being sent."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
@@ -47,6 +47,11 @@ class Watched:
     level: Level | None = None
 
     @property
+    def pauses(self) -> bool:
+        """Whether this is a level that pauses: what is refused reaches it before its amount is."""
+        return self.level is not None and self.level.action is Action.PAUSE
+
+    @property
     def is_cost(self) -> bool:
         """Whether its values are nano-USD."""
         return self.level is not None or self.metric in _PERIODS
@@ -58,19 +63,21 @@ class Reading:
     What the ledger says of a watched thing in a window.
 
     `value` is None while there are too few calls to say; `limit` is the bound in force, in the same unit.
+    `refused` says that the budget has refused a call.
     """
 
     watched: Watched
     window: Window
     value: Decimal | None
     limit: Decimal
+    refused: bool = False
 
     @property
     def crosses(self) -> bool:
         """Whether the bound is crossed."""
         value, limit = self.value, self.limit
-        if value is None:
-            return False
+        if self.refused or value is None:
+            return self.refused
         return {
             "above": value > limit,
             "below": value < limit,
@@ -130,6 +137,15 @@ def _declared(alert: Alert) -> Watched:
 def _of_level(budget: Budget, level: Level) -> Watched:
     name = f"{budget.name} at {percent(level.percent)}"
     return Watched(name, "spent", "at least", None, "log", None, budget, level)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A budget that had no room for a call of a run and story."""
+
+    budget: str
+    run_id: str | None
+    story_id: str | None
 
 
 # --- what the ledger says --------------------------------------------------------------------------------
@@ -228,6 +244,17 @@ class Looker:
                     if claim.window is not None and watched.budget.period == period:
                         yield _cost(sheet, watched, claim.window, acts, keep=keep)
 
+    def refused(self, sheet: Sheet, refusals: Iterable[Refusal], now_ms: int) -> Iterator[Reading]:
+        """The levels that pause, of budgets that refused calls, in the windows of those."""
+        acts = sheet.acts()
+        for refusal in refusals:
+            for calendar, every in ((self._clock, self._by_clock), (self._names, self._by_name)):
+                claims = calendar.claims(now_ms, refusal.run_id, refusal.story_id)
+                for watched, claim in zip(every, claims, strict=True):
+                    here = watched.pauses and watched.budget.name == refusal.budget
+                    if here and claim.window is not None:
+                        yield replace(_cost(sheet, watched, claim.window, acts, keep=True), refused=True)
+
     @property
     def has_names(self) -> bool:
         """Whether anything is per run or story."""
@@ -240,7 +267,7 @@ def _cost(sheet: Sheet, watched: Watched, window: Window, acts: Mapping[str, Act
     if level is None:
         return Reading(watched, window, Decimal(spend.spent_nusd), _bound(watched))
     limit_nusd, _ = limit_of(watched.budget, window, acts.get(watched.budget.name))
-    counted = spend.spent_nusd + (spend.held_nusd if level.action is Action.PAUSE else 0)
+    counted = spend.spent_nusd + (spend.held_nusd if watched.pauses else 0)
     return Reading(watched, window, Decimal(counted), level.percent * limit_nusd / 100)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from policyctl.running import Router
-from policyctl.schemas.errors import SettingError
+from policyctl.schemas.errors import RoutingError, SettingError
 
 from ..cli.command import call
 from ..ledger.alerts.receivers import SECRET, a_hook
@@ -47,6 +47,22 @@ def test_a_router_tells_the_alerts_of_its_policy(shop: Path, monkeypatch: pytest
     assert [4_020_000] * 3 == costs
     assert ["story US-1"] == [received.json["window"] for received in hook.got]
     assert ["dear_day"] == [json.loads(line)["alert"] for line in lines]
+
+
+def test_a_budget_without_room_is_told(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    Where a budget refuses what a request may cost, its `pause` is told, though less is spent than its limit.
+    """
+    monkeypatch.chdir(shop)
+    (shop / "shop.policy").write_text(CHAIN + "budget daily is $0.0001 per day\n  at 100% pause\n")
+    with Router.load("shop.policy", offline=True) as router, pytest.raises(RoutingError):
+        router.complete("hello", complexity=1)
+    lines = (shop / ".claude-loop" / "logs" / "alerts.jsonl").read_text(encoding="utf-8").splitlines()
+
+    assert [("daily at 100%", True)] == [
+        (line["alert"], "has $0.0000 of $0.0001 spent and refused a call" in line["text"])
+        for line in map(json.loads, lines)
+    ]
 
 
 def test_the_command_tells_them_too(shop: Path) -> None:

@@ -13,6 +13,7 @@ import pytest
 from policyctl.ledger import upkeep
 from policyctl.ledger.alerts.alerter import Alerts
 from policyctl.ledger.alerts.channels import Channels
+from policyctl.ledger.alerts.watching import Refusal
 from policyctl.ledger.alerts.web import Web
 from policyctl.ledger.ledger import Ledger
 from policyctl.schemas.alerts import AlertStanding, Standing
@@ -288,6 +289,27 @@ def test_each_level_of_a_budget_is_told_in_the_log(either: World) -> None:
         "budget monthly has $8.0000 of $10 spent: at 50% warn; month 2026-03-01 (UTC)",
         "budget monthly has $8.0000 of $10 spent: at 75% downgrade 1 tier; month 2026-03-01 (UTC)",
         "budget monthly has $10.0000 of $10 spent: at 100% pause; month 2026-03-01 (UTC)",
+    ] == watch.texts()
+
+
+def test_a_budget_that_refuses_a_call_has_reached_its_pause(either: World) -> None:
+    """
+    A pausing budget refuses before its limit is spent: that is told once, and over when its window turns.
+    """
+    watch = Watch(either, "budget monthly is $10 per month\n  at 100% pause\n")
+    watch.spend("r:1", 8 * DOLLAR)
+    refusal = [Refusal("monthly", None, None)] * 3
+    watch.alerts.look([], refusal)
+    watch.alerts.look([], refusal)
+    state = watch.standing("monthly at 100%").state
+    watch.spend("r:2", DOLLAR)
+    either.now += timedelta(days=30)
+    watch.spend("r:3", DOLLAR)
+
+    assert Standing.FIRING == state
+    assert [
+        "budget monthly has $8.0000 of $10 spent and refused a call: at 100% pause; month 2026-03-01 (UTC)",
+        "recovered: budget monthly has $1.0000 of $10 spent, less than 100%; month 2026-03-01 (UTC)",
     ] == watch.texts()
 
 
