@@ -59,6 +59,7 @@ class SqliteBackend:
         self._wal: int | None = None
         self._synced = False
         self._lost: str | None = None
+        self._gone = False
         self._ballast = Ballast(Path(f"{path}-ballast"))
         self._lacks_room = False
 
@@ -118,6 +119,7 @@ class SqliteBackend:
             raise self._replaced()
 
     def _replaced(self) -> LedgerError:
+        self._gone = True  # for good: what is there now may lack what was answered here
         return trouble(
             f"{self.path} was deleted or replaced while it was in use",
             "put it back and start again, or make a new one: policyctl ledger init, and import the usage log",
@@ -128,7 +130,7 @@ class SqliteBackend:
             raise trouble(f"the ledger needs SQLite 3.37 or newer; this is {sqlite3.sqlite_version}")
         self._drop_wal()
         before = _identity(self.path)
-        if self._file not in (None, before):
+        if self._gone or self._file not in (None, before):
             raise self._replaced()
         try:
             self._db = self._connect()
