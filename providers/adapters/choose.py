@@ -126,6 +126,6 @@ def _installed(package: str) -> bool:
 
 
 def key_of(model: Model, environ: Mapping[str, str]) -> str | None:
-    """The key for a model: the first of its variables that holds one."""
+    """The key for a model: the first of its variables that holds one. What no header takes is none."""
     values = (environ.get(name, "").strip() for name in model.key_names)
-    return next((value for value in values if value), None)
+    return next((value for value in values if value and value.isascii() and value.isprintable()), None)

@@ -38,7 +38,7 @@ WORDS: Final[Mapping[Kind, str]] = {
     Kind.CANCELLED: "somebody stopped it",
 }
 NOT_REACHED: Final = "the provider can't be reached"
-NO_KEY: Final = "its key isn't set"
+NO_KEY: Final = "its key isn't set, or is none"
 REDIRECTED: Final = "the server sends the request elsewhere, which isn't followed"
 
 _STATUS: Final[Mapping[int, Kind]] = {

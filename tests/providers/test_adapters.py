@@ -427,3 +427,22 @@ def test_two_hundred_calls_at_once(fakes: FakeProviders, caller: Caller, route: 
 
     assert [f"echo: number {n}" for n in range(200)] == [answer.text for answer in answers]
     assert 200 == fakes.count()
+
+
+# LiteLLM ends a stream that repeats itself after a hundred pieces, before it gets large.
+@pytest.mark.parametrize(
+    ("route", "streamed"),
+    [(ROUTES[0], False), (ROUTES[0], True), (ROUTES[3], False)],
+    ids=["sdk-plain", "sdk-streamed", "litellm-plain"],
+)
+def test_an_endless_answer_is_cut_off(
+    fakes: FakeProviders, caller: Caller, route: Route, streamed: bool
+) -> None:
+    """
+    An answer that is larger than any can be is read no further than that.
+    """
+    fakes.plan("*", "huge:64")
+    failed = caller.failure(route.call(fakes, 20.0), streamed)
+
+    assert (Kind.BAD_RESPONSE, Billed.UNKNOWN) == (failed.kind, failed.billed)
+    assert ["client_closed"] == closed_by_us(fakes)
