@@ -101,6 +101,7 @@ class Caller:
 
         async def closed() -> list[str]:
             await self.adapters.close()
+            await asyncio.sleep(0.01)  # generators that were left close themselves at the loop's next turn
             return [repr(task) for task in asyncio.all_tasks() if task is not asyncio.current_task()]
 
         with self._runner:
