@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
 from typing import Any, Final, TypeVar
 
 from ...schemas.calls import Call, Piece
@@ -81,14 +82,15 @@ async def _close(pieces: AsyncGenerator[Piece, None]) -> None:
 
 async def bound_response(response: Any) -> None:
     """Let a response hold no more than an answer can, however it comes."""
-    read: Callable[..., AsyncIterator[bytes]] = response.aiter_bytes
+    read: Callable[..., AsyncGenerator[bytes, None]] = response.aiter_bytes
 
     async def bounded_read(chunk_size: int | None = None) -> AsyncIterator[bytes]:
         size = 0
-        async for part in read(chunk_size):
-            size += len(part)
-            if size > MOST_CHARACTERS:
-                raise failure(FailureKind.BAD_RESPONSE, "the answer is larger than any can be")
-            yield part
+        async with aclosing(read(chunk_size)) as parts:
+            async for part in parts:
+                size += len(part)
+                if size > MOST_CHARACTERS:
+                    raise failure(FailureKind.BAD_RESPONSE, "the answer is larger than any can be")
+                yield part
 
     response.aiter_bytes = bounded_read
