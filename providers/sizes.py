@@ -18,8 +18,8 @@ _EACH = 16
 _TOOLS = 1000
 """What a provider tells its model about the use of tools, on top of the tools themselves."""
 
-_PROVIDERS_OWN = {"claude-code-cli": 40_000}
-"""What a provider puts before a prompt on its own: the command's system prompt and tools."""
+_PROVIDERS_OWN = {"claude-code-cli": 2_000}
+"""What a provider puts before a prompt on its own: without its tools the command says a few sentences."""
 
 
 def most_input_tokens(

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from policyctl.providers.adapters.claude_cli import ClaudeCli
+from policyctl.providers.sizes import most_input_tokens
 from policyctl.schemas.calls import Answer, Call, Message, Piece, Tokens
 from policyctl.schemas.errors import Billed, ProviderError
 from policyctl.schemas.policy import FailureKind
@@ -96,6 +97,20 @@ def test_it_answers(fakes: FakeProviders, environ: dict[str, str]) -> None:
     assert [] == body["tools"]
     assert "cache_control" not in json.dumps(body)
     assert any(seen.sent_key(KEY) for seen in fakes.requests)
+
+
+def test_a_hold_covers_what_the_program_adds(fakes: FakeProviders, environ: dict[str, str]) -> None:
+    """
+    What it says to the model beside the prompt is less than a hold is made for, of which a byte is a token.
+    """
+    fakes.reply(MODEL, "hello there")
+    call = a_cli_call(fakes)
+    complete(environ, call)
+
+    (body,) = asked(fakes)
+    texts = [*body["system"], *(block for message in body["messages"] for block in message["content"])]
+    sent = sum(len(block["text"].encode()) for block in texts)
+    assert sent < most_input_tokens(call.model, call.messages)
 
 
 def test_with_the_programs_own_login(
