@@ -84,24 +84,30 @@ def _key(what: list[str], paths: tuple[str, ...], environ: Mapping[str, str]) ->
 
 
 def _program() -> int:
-    """A number that changes when policyctl does, in a checkout that is installed as it stands, too."""
+    """
+    A number that changes when policyctl does, in a checkout that is installed as it stands, too.
+
+    What a wheel has installed has a list of its files beside it, which is written anew with them; else each
+    file is looked at.
+    """
     root = Path(__file__).parent.parent
+    record = root.parent / f"policyctl-{__version__}.dist-info" / "RECORD"
+    if record.is_file():
+        return _mark(record.name, record.stat())
     mark = 0
-    for room in (
-        "",
-        "engine",
-        "engine/analysis",
-        "policy",
-        "policy/checks",
-        "policy/legacy",
-        "providers",
-        "schemas",
-    ):
+    for room in ROOMS:
         with os.scandir(root / room) as entries:
             for entry in sorted((e for e in entries if "." in e.name), key=lambda e: e.name):
-                found = entry.stat()
-                mark = crc32(f"{entry.name} {found.st_mtime_ns} {found.st_size}".encode(), mark)
+                mark = _mark(entry.name, entry.stat(), mark)
     return mark
+
+
+ROOMS = ("", "engine", "engine/analysis", "policy", "policy/checks", "policy/legacy", "providers", "schemas")
+"""The folders whose files say what is found in a policy."""
+
+
+def _mark(name: str, about: os.stat_result, mark: int = 0) -> int:
+    return crc32(f"{name} {about.st_mtime_ns} {about.st_size}".encode(), mark)
 
 
 def stored(checked: Checked, key: list[Any]) -> bytes | None:

@@ -11,15 +11,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from click.shell_completion import CompletionItem
 
 from ..schemas.errors import PolicyctlError
 from . import config
 
 if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
     from ..router import Engine
 
-Complete = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
+Complete = Callable[[click.Context, click.Parameter, str], "list[CompletionItem]"]
 
 
 def names(of: Callable[[Engine], Iterable[str]], suffix: str = "") -> Complete:
@@ -28,7 +29,7 @@ def names(of: Callable[[Engine], Iterable[str]], suffix: str = "") -> Complete:
     def complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         engine = _engine(ctx)
         found = of(engine) if engine is not None else ()
-        return [CompletionItem(name + suffix) for name in found if name.startswith(incomplete)]
+        return [_item(name + suffix) for name in found if name.startswith(incomplete)]
 
     return complete
 
@@ -46,7 +47,7 @@ models_and_rules = names(lambda engine: [*engine.table.references, *(r.name for 
 
 def files(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Leaves it to the shell to offer files."""
-    return [CompletionItem(incomplete, type="file")]
+    return [_item(incomplete, type="file")]
 
 
 def stories(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -58,21 +59,27 @@ def stories(ctx: click.Context, param: click.Parameter, incomplete: str) -> list
         prd = read_prd_file(Path(named) if named else config.find_prd(Path.cwd()))
     except (click.UsageError, PolicyctlError, OSError):
         return []
-    return [CompletionItem(s.id, help=s.title[:60]) for s in prd.stories if s.id.startswith(incomplete)]
+    return [_item(s.id, help=s.title[:60]) for s in prd.stories if s.id.startswith(incomplete)]
 
 
 def codes(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Offers the codes of diagnostics."""
     from .pages import known_codes
 
-    return [CompletionItem(code) for code in known_codes() if code.startswith(incomplete.upper())]
+    return [_item(code) for code in known_codes() if code.startswith(incomplete.upper())]
 
 
 def schemas(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Offers the published schemas."""
     from .published import schema_names
 
-    return [CompletionItem(name) for name in schema_names() if name.startswith(incomplete)]
+    return [_item(name) for name in schema_names() if name.startswith(incomplete)]
+
+
+def _item(value: str, **about: str) -> CompletionItem:
+    from click.shell_completion import CompletionItem  # only for a shell that asks
+
+    return CompletionItem(value, **about)
 
 
 def _engine(ctx: click.Context) -> Engine | None:

@@ -11,7 +11,7 @@ from zlib import crc32
 import pytest
 
 from policyctl import __version__
-from policyctl.cli import cache_folder
+from policyctl.cli import cache, cache_folder
 from policyctl.providers.catalogue import SHIPPED
 from policyctl.schemas.policy import Policy
 
@@ -194,6 +194,32 @@ def test_the_price_catalogue_counts(here: Path, kept: Path, tmp_path: Path) -> N
     assert before.out == shipped.out
     assert 3.5 == json.loads(after.out)["models"][0]["price_in_usd_per_mtok"]
     assert [(shipped.out, True)] * 2 == [(ran.out, "prices.json can't be used" in ran.err) for ran in broken]
+
+
+def test_another_build_counts(
+    here: Path, kept: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """
+    What another build kept is read anew; in a checkout that is installed as it stands each file tells builds
+    apart, for a wheel the list of its files.
+    """
+    checkout = tmp_path / "checkout" / "policyctl"
+    for room in ("cli", *filter(None, cache.ROOMS)):
+        (checkout / room).mkdir(parents=True, exist_ok=True)
+    monkeypatch.setattr(cache, "__file__", str(checkout / "cli" / "cache.py"))
+    marks = []
+    for file in (
+        checkout / "engine" / "decide.py",
+        checkout.parent / f"policyctl-{__version__}.dist-info" / "RECORD",
+    ):
+        file.parent.mkdir(exist_ok=True)
+        for text in ("one", "three"):
+            file.write_text(text, encoding="utf-8")
+            run(*SELECT, at=here)
+            run(*SELECT, at=here)
+            marks.append(json.loads(only(kept).read_bytes())["kept"]["key"][5])
+
+    assert 4 == len(set(marks))
 
 
 # --- what isn't kept ---------------------------------------------------------------------------------------
