@@ -137,14 +137,31 @@ def instead(found: str, expected: AbstractSet[str], before: str) -> str | None:
         return "kinds of failure have names: rate_limit, overloaded, timeout, server_error, …"
     if found == "than" and before in ("less", "more", "greater"):
         return "write `is below 8` or `is above 8`"
-    if expected == {"use"} and found[0].isalpha():
-        return f"write `{before} use {found}`"
+    if expected in ({"use"}, {"to"}) and found[0].isalpha():
+        return f"write `{before} {next(iter(expected))} {found}`"
+    if expected >= {"one", "text", "yes"} and found[0].isalpha() and found not in WORDS:
+        return f"a choice reads `one of {found}, …`"
+    if expected >= {"is", "starts"}:
+        test = _without_is(found, before)
+        if test is not None:
+            return test
     if found in WORDS:
         return WORDS[found]
     glued = _GLUED.fullmatch(found)
     if glued is not None:
         return f"{WORDS[glued[1]][:-1]} {glued[2]}`"
     return next((help for shape, help in SHAPES if shape.match(found)), None)
+
+
+def _without_is(found: str, before: str) -> str | None:
+    """What to write where a condition lacks its `is`."""
+    if found == "at":
+        return f"write `{before} is at least …`, or `{before} is at most …`"
+    if before == "requires" and found in ("includes", "include", "contains", "has", "needs"):
+        return "write `is`"
+    if found[0].isalnum() and found not in WORDS and not any(shape.match(found) for shape, _ in SHAPES):
+        return f"write `{before} is {found}`"
+    return None
 
 
 def written_so(help: str | None, found: str) -> str | None:

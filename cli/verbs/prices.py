@@ -9,6 +9,7 @@ from datetime import date
 
 import click
 
+from ...policy.names import listed
 from ...policy.words import costs, price
 from ...providers.catalogue import find_by_name, key_names_for, look_up, suggest
 from ...providers.snapshots import InForce, catalogue_in_force
@@ -111,7 +112,7 @@ def _one(catalogue: Catalogue, name: str, model: Model | None) -> Known:
 
 def _unknown(catalogue: Catalogue, model_id: str) -> Problem:
     near = suggest(catalogue, model_id)
-    help = f"did you mean {' or '.join(f'`{each}`' for each in near)}?" if near else None
+    help = f"did you mean {listed([f'`{each}`' for each in near], last='or')}?" if near else None
     return Problem("model", f"the price catalogue has no `{model_id}`", help)
 
 

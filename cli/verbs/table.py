@@ -15,7 +15,7 @@ from ...schemas.decision import Decision
 from ...schemas.policy import Action, Limit, LimitKind, Policy, Rule, Tier, When
 from ...schemas.request import Request, State
 from ..options import color_option, load_engine, policy_option
-from ..output import columns, dim, named, out, safe, strong
+from ..output import cells, columns, dim, named, out, safe, strong, width
 
 FORMAT_VERSION = "1.0"
 
@@ -56,8 +56,7 @@ def _page(engine: Engine) -> Iterator[str]:
     ]
     yield from _section("Hard limits", limits)
     yield from _section("Rules, the first that matches", rules)
-    head = ["", "complexity", *(name for name, _ in _NEEDS)]
-    yield from _section("Tiers, where no rule matches", [[dim(c) for c in head], *_tiers(engine)])
+    yield from _section("Tiers, where no rule matches", _tiers(engine))
     yield from _section(
         "Domains", [[named(safe(d.name)), _domain(d.models, d.any_tier)] for d in policy.domains.values()]
     )
@@ -94,10 +93,24 @@ def _when(when: When) -> str:
     return safe("when " + " or when ".join(lines)) if when else "always"
 
 
-def _tiers(engine: Engine) -> Iterator[list[str]]:
-    for number_, (tier, decisions) in enumerate(zip(engine.policy.tiers, _decisions(engine), strict=True)):
-        cells = (safe(_cell(tier, decision)) for decision in decisions)
-        yield [named(safe(tier.name)), _range(engine.policy.tiers, number_), *cells]
+def _tiers(engine: Engine) -> list[list[str]]:
+    """A column for each of _NEEDS; on a narrow page only what differs from the first one, behind it."""
+    tiers, decisions = engine.policy.tiers, _decisions(engine)
+    starts = [[named(safe(tier.name)), _range(tiers, index)] for index, tier in enumerate(tiers)]
+    models = [
+        [safe(_cell(tier, decision)) for decision in row] for tier, row in zip(tiers, decisions, strict=True)
+    ]
+    needs = [name for name, _ in _NEEDS]
+    wide = [["", "complexity", *needs], *(start + row for start, row in zip(starts, models, strict=True))]
+    if all(cells(line) <= width() for line in columns(wide)):
+        return [[dim(cell) for cell in wide[0]], *wide[1:]]
+    others = [
+        [f"{need} {model}" for need, model in zip(needs, row, strict=True) if model != row[0]]
+        for row in models
+    ]
+    lists = [", ".join([row[0], *other]) for row, other in zip(models, others, strict=True)]
+    head = [dim(cell) for cell in ("", "complexity", "any; vision, tools, JSON mode where they differ")]
+    return [head, *([*start, text] for start, text in zip(starts, lists, strict=True))]
 
 
 def _range(tiers: tuple[Tier, ...], index: int) -> str:

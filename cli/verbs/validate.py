@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from ...policy.checks.p105_unreadable import CODE as UNREADABLE
 from ...policy.files import real_path
 from ...policy.words import listed_count
 from ...router import validate, validate_text
@@ -80,8 +81,8 @@ def command(
 
     Several FILEs are one policy, merged in this order; - is standard input. Without one the policy
     is found from here upward. The policy's own examples are run too, and its models and prices are
-    held against the price catalogue. The exit code is 0 where nothing is wrong and 1 where
-    something is.
+    held against the price catalogue. The exit code is 0 where nothing is wrong, 1 where something is,
+    and 2 where a FILE can't be read.
 
     With --fix the findings that are left are shown; the mended text of standard input is printed,
     and its findings go to standard error.
@@ -98,6 +99,8 @@ def command(
     failing = frozenset(Severity) if fail_on == "warning" else frozenset({Severity.ERROR})
     failed = any(d.severity in failing for d in checked.report.diagnostics) or bool(diff and mended.changes)
     exit_code = Exit.FINDINGS if failed and not exit_zero else Exit.OK
+    if any(d.code == UNREADABLE and d.span is None for d in checked.report.diagnostics):
+        exit_code = Exit.USAGE  # a file that was asked for can't be read: nothing was found out
     if diff:
         _preview(mended, output_file)
         return exit_code

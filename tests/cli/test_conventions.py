@@ -124,6 +124,18 @@ def test_usage_is_2_and_goes_to_stderr(loop: Path, words: str) -> None:
     assert re.search(r"^error: ", ran.err, re.MULTILINE)
 
 
+def test_a_file_that_is_not_there_is_2(here: Path) -> None:
+    """
+    Where a file that was asked for can't be read nothing was found out; an include is a finding of its file.
+    """
+    write(here, "a.policy", policy_named("a") + 'include "gone.policy"\n')
+    asked = [call("validate", *words, at=here) for words in (["gone.policy"], ["gone.policy", "--exit-zero"])]
+
+    assert [2, 2] == [ran.code for ran in asked]
+    assert all(ran.out.startswith("error[P105]: `gone.policy` can't be read") for ran in asked)
+    assert 1 == call("validate", "a.policy", at=here).code
+
+
 def test_a_policy_with_errors_is_2_for_other_verbs(here: Path) -> None:
     """
     Where a verb needs a policy and the policy has errors, they are shown, and the exit code is 2.
@@ -1176,3 +1188,20 @@ def test_a_story_of_too_many_names_is_cut(loop: Path, tmp_path: Path) -> None:
 
     assert 0 == ran.code
     assert len(ran.out) + len(ran.err) < 30_000
+
+
+def test_a_narrow_table_says_only_what_differs(here: Path) -> None:
+    """
+    Where a column for each capability doesn't fit, the models that differ stand behind the first one.
+    """
+    names = [f"a-long-model-name-{number}" for number in range(2)]
+    models = [
+        f"model {name} is offline/{name} costs ${price} in, $1 out can {can}\n"
+        for name, price, can in zip(names, (1, 2), ("tools, json_mode", "vision"), strict=True)
+    ]
+    write(here, "one.policy", f"{''.join(models)}tier whole from complexity 0 has {', '.join(names)}\n")
+    wide, narrow = (call("table", at=here, env={"COLUMNS": columns}).out for columns in ("120", "80"))
+
+    assert (3, 1) == (wide.count(names[0]), narrow.count(names[0]))
+    assert f"{names[0]}, vision {names[1]}" in " ".join(narrow.split())
+    assert all(len(line) <= 80 for line in narrow.splitlines())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -322,3 +323,13 @@ def test_looking_up_prices_needs_no_client(loop: Path) -> None:
     assert 0 == ran.code
     assert set() == set(ran.err.split()) & {"litellm", "pydantic", "jsonschema", "httpx", "asyncio", "rich"}
     assert sys.modules.get("litellm") is None
+
+
+def test_suggestions_read_as_a_list(here: Path) -> None:
+    """
+    Several models that may have been meant are told as one says it.
+    """
+    ran = call("prices", "gpt-99", at=here)
+
+    assert 2 == ran.code
+    assert re.search(r"did you mean `[^`]+`, `[^`]+` or `[^`]+`\?", ran.err)
