@@ -138,28 +138,25 @@ class Alerts:
             LedgerError: the ledger can't answer.
         """
         sent, problems = 0, []
-        while not until():
-            messages = self.ledger.do(lambda sheet: claim(sheet, self.ledger.now_ms()))
-            if not messages:
-                break
-            done = self._send(messages)
-            self.ledger.do(lambda sheet, done=done: settle(sheet, done, self.ledger.now_ms()))  # type: ignore[misc]
-            for message, outcome in done:
-                if outcome is not None and outcome.sent:
-                    sent += 1
-                elif outcome is not None:
-                    problems.append(f"{message.channel}: {outcome.what}")
+        message = None if until() else self.ledger.do(lambda sheet: claim(sheet, self.ledger.now_ms()))
+        while message is not None:
+            outcome = self.channels.send(message.channel, message.target, message.body)
+            if outcome.sent:
+                sent += 1
+            else:
+                problems.append(f"{message.channel}: {outcome.what}")
+            message = self._settled(message, outcome, claim_next=not until())
         return sent, problems
 
-    def _send(self, messages: list[Claimed]) -> list[tuple[Claimed, Outcome | None]]:
-        """Messages for one address, one after the other, until it can't be reached."""
-        done: list[tuple[Claimed, Outcome | None]] = []
-        down = False
-        for message in messages:
-            outcome = None if down else self.channels.send(message.channel, message.target, message.body)
-            down = down or (outcome is not None and not outcome.sent and outcome.again)
-            done.append((message, outcome))
-        return done
+    def _settled(self, message: Claimed, outcome: Outcome, *, claim_next: bool) -> Claimed | None:
+        """Write down what came of a message, and claim the next one with that."""
+
+        def work(sheet: Sheet) -> Claimed | None:
+            now_ms = self.ledger.now_ms()
+            settle(sheet, message, outcome, now_ms)
+            return claim(sheet, now_ms) if claim_next else None
+
+        return self.ledger.do(work)
 
     def check(self) -> Checked:
         """

@@ -10,7 +10,7 @@ Of these two tables a sheet keeps nothing in mind, so they are read and written 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ...schemas.alerts import AlertEvent, AlertKind, Delivery, Outcome
@@ -22,15 +22,13 @@ from .watching import Reading
 WAITS_S = (5, 60, 600, 3600)
 """How long a message waits after each try that failed; after one more it is given up."""
 
-CLAIM_S = 180
-"""How long a claim lasts: longer than it takes to send what is claimed together."""
-
-MOST_CLAIMED = 20
+CLAIM_S = 60
+"""How long a claim lasts: longer than it takes to send a message."""
 
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """A message that is ours to send."""
+    """A message that is ours to send, and how often it was tried before."""
 
     id: str
     channel: str
@@ -135,48 +133,52 @@ def fired_ms(sheet: Sheet, reading: Reading) -> int | None:
 # --- messages --------------------------------------------------------------------------------------------
 
 
-def claim(sheet: Sheet, now_ms: int) -> list[Claimed]:
-    """Some messages whose time has come, all for one address, so that one that hangs holds up no other."""
-    first = sheet.direct.rows(
-        "SELECT channel, target FROM messages WHERE state = 'waiting' AND next_ms <= ?"
+def claim(sheet: Sheet, now_ms: int) -> Claimed | None:
+    """
+    A message whose time has come; None: there is none.
+
+    The try counts from now on: a process that ends in the middle of it has tried, too.
+    """
+    sheet.direct.run(
+        "UPDATE messages SET state = 'failed', problem = coalesce(problem, ?)"
+        " WHERE state = 'waiting' AND next_ms <= ? AND tries > ?",
+        *("each process that sent it ended before it was answered", now_ms, len(WAITS_S)),
+    )
+    rows = sheet.direct.rows(
+        "SELECT id, channel, target, body, tries FROM messages WHERE state = 'waiting' AND next_ms <= ?"
         " ORDER BY next_ms, number LIMIT 1",
         now_ms,
     )
-    if not first:
-        return []
-    channel, target = first[0]
-    rows = sheet.direct.rows(
-        "SELECT id, channel, target, body, tries FROM messages WHERE state = 'waiting' AND next_ms <= ?"
-        " AND channel = ? AND coalesce(target, '') = ? ORDER BY number LIMIT ?",
-        *(now_ms, channel, target or "", MOST_CLAIMED),
+    if not rows:
+        return None
+    message = Claimed(*rows[0])
+    sheet.direct.run(
+        "UPDATE messages SET next_ms = ?, tries = tries + 1 WHERE id = ?", now_ms + CLAIM_S * 1000, message.id
     )
-    found = [Claimed(*row) for row in rows]
-    sheet.direct.many(
-        "UPDATE messages SET next_ms = ? WHERE id = ?", [(now_ms + CLAIM_S * 1000, m.id) for m in found]
+    return message
+
+
+def settle(sheet: Sheet, message: Claimed, outcome: Outcome, now_ms: int) -> None:
+    """
+    Write down what came of a claimed message.
+
+    Where its address can't be reached, the others for it wait as well. Of two processes that sent the same
+    message, as a claim ran out, the one that succeeded counts.
+    """
+    tries = message.tries + 1
+    again = outcome.again and tries <= len(WAITS_S)
+    state = Delivery.SENT if outcome.sent else Delivery.WAITING if again else Delivery.FAILED
+    next_ms = now_ms + WAITS_S[min(tries, len(WAITS_S)) - 1] * 1000
+    sheet.direct.run(
+        "UPDATE messages SET state = ?, tries = ?, next_ms = ?, problem = ?"
+        " WHERE id = ? AND (state = 'waiting' OR ? = 'sent')",
+        *(state.value, tries, next_ms, None if outcome.sent else outcome.what, message.id, state.value),
     )
-    return found
-
-
-def settle(sheet: Sheet, done: Sequence[tuple[Claimed, Outcome | None]], now_ms: int) -> None:
-    """
-    Write down what came of claimed messages; None: it wasn't tried, and waits as the others do.
-
-    Of two that sent the same message, as a claim ran out, the one that succeeded counts.
-    """
-    for message, outcome in done:
-        tries = message.tries + (outcome is not None)
-        wait_s = WAITS_S[min(max(tries, 1), len(WAITS_S)) - 1]
-        if outcome is not None and outcome.sent:
-            state = Delivery.SENT
-        elif outcome is not None and not (outcome.again and tries <= len(WAITS_S)):
-            state = Delivery.FAILED
-        else:
-            state = Delivery.WAITING
+    if outcome.again:
         sheet.direct.run(
-            "UPDATE messages SET state = ?, tries = ?, next_ms = ?, problem = ?"
-            " WHERE id = ? AND (state = 'waiting' OR ? = 'sent')",
-            *(state.value, tries, now_ms + wait_s * 1000),
-            *(None if outcome is None or outcome.sent else outcome.what, message.id, state.value),
+            "UPDATE messages SET next_ms = ? WHERE state = 'waiting' AND next_ms <= ?"
+            " AND channel = ? AND coalesce(target, '') = ?",
+            *(next_ms, now_ms, message.channel, message.target or ""),
         )
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from policyctl.ledger.alerts.channels import Channels
 from policyctl.ledger.alerts.events import CLAIM_S, WAITS_S, claim
 from policyctl.ledger.alerts.web import Web
 from policyctl.ledger.ledger import Ledger
+from policyctl.ledger.schema import MIGRATIONS
 from policyctl.schemas.alerts import AlertWatch, Delivery
 
 from ..world import DOLLAR, World, policy_of
@@ -125,6 +127,24 @@ def test_each_crossing_is_one_event(engine: str, request: pytest.FixtureRequest,
     }
 
 
+def test_a_ledger_without_alerts_gets_them(world: World) -> None:
+    """
+    A ledger of an older policyctl has no tables for alerts; it gets them when it is opened.
+    """
+    world.folder.mkdir(mode=0o700)
+    with closing(sqlite3.connect(world.place)) as db:
+        for statement in (*MIGRATIONS[0], *MIGRATIONS[1], "INSERT INTO counters VALUES ('id', 7)"):
+            db.execute(statement)
+        db.execute("PRAGMA user_version = 2")
+        db.commit()
+    policy = policy_of(LOGGED)
+    ledger = world.open(policy)
+    spend(ledger, "r:1", 3 * DOLLAR)
+    done = Alerts(ledger, policy, channels=channels(world)).check()
+
+    assert (1, 1, ()) == (done.made, done.sent, done.unsent)
+
+
 # --- at least once ----------------------------------------------------------------------------------------
 
 
@@ -181,14 +201,28 @@ def test_a_message_of_a_process_that_died_is_sent_by_another(either: World) -> N
     """
     with a_hook() as hook:
         ledger, alerts = hooked(either, hook)
-        ledger.do(lambda tx: claim(tx, ledger.now_ms()))  # and the process dies
+        ledger.do(lambda sheet: claim(sheet, ledger.now_ms()))  # and the process dies
         alerts.send()
         too_soon = len(hook.got)
         either.now += timedelta(seconds=CLAIM_S + 1)
         alerts.send()
 
     assert (0, 1) == (too_soon, len(hook.got))
-    assert (Delivery.SENT, 1, None) == delivery(alerts)
+    assert (Delivery.SENT, 2, None) == delivery(alerts)
+
+
+def test_processes_that_die_while_they_send_try_no_message_for_ever(either: World) -> None:
+    """
+    A try counts from its start: a message on which each process dies is given up as others are.
+    """
+    with a_hook() as hook:
+        ledger, alerts = hooked(either, hook)
+        for _ in range(10):
+            ledger.do(lambda sheet: claim(sheet, ledger.now_ms()))  # and the process dies
+            either.now += timedelta(hours=1)
+
+    ended = "each process that sent it ended before it was answered"
+    assert (Delivery.FAILED, len(WAITS_S) + 1, ended) == delivery(alerts)
 
 
 def test_one_address_that_is_down_holds_up_no_other(world: World) -> None:
