@@ -61,6 +61,9 @@ class ReportPage:
     def lines(self) -> Iterator[str]:
         """The page."""
         yield from self._head()
+        if self.answer.run is not None:
+            yield ""
+            yield from self.answer.run.lines()
         if not self.report.total.calls:
             yield ""
             yield "no calls in this period"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -18,6 +18,10 @@ from .ledgers import ledger_here, ledger_option, open_ledger, shown, tell_waitin
 from .options import color_option, load_engine, policy_option
 from .output import note
 from .periods import DAYS_VARIABLE, MOST_DAYS, asked_period, days_of
+from .run_progress import RunProgress, progress_of
+
+if TYPE_CHECKING:
+    from ..ledger.ledger import Ledger
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -27,7 +31,8 @@ class Answer:
     """
     A report, and what it is shown with: what its period is called, whose policy and ledger it goes by.
 
-    `why_no_policy` says why there is no policy, where there is none.
+    `why_no_policy` says why there is no policy, where there is none. `run` is how far the run has come, where
+    the report is one of a run.
     """
 
     report: Report
@@ -35,6 +40,7 @@ class Answer:
     policy: Policy | None
     why_no_policy: str | None
     ledger: str
+    run: RunProgress | None = None
 
 
 def report_options(function: F) -> F:
@@ -50,8 +56,8 @@ def report_options(function: F) -> F:
             click.option("--until", metavar="TIME", help="Up to the end of a day, or up to a time."),
             click.option("--this-month", is_flag=True, help="The current month, and where it leads."),
             click.option("--all", "everything", is_flag=True, help="All that the ledger has."),
-            click.option("--current-run", is_flag=True, help="Only the run of --run, else the latest one."),
-            click.option("--run", "run_id", envvar="POLICYCTL_RUN", metavar="ID", help="That run's name."),
+            click.option("--current-run", is_flag=True, help="Only the run under way, else the latest one."),
+            click.option("--run", "run_id", metavar="ID", help="Only this run (also POLICYCTL_RUN)."),
             click.option("--json", "as_json", is_flag=True, help="Print JSON."),
             color_option,
         ]
@@ -79,27 +85,34 @@ def answer(
     policy, why = policy_here(options["policies"])
     with open_ledger(where, policy) as book:
         tell_waiting(book)
-        default = days_of(config.environment(Path.cwd()).get(DAYS_VARIABLE)) or default_days
-        if options["current_run"]:
-            default = None
+        environ = config.environment(Path.cwd())
+        run_id = _run(book, options, environ)
+        default = None if run_id is not None else days_of(environ.get(DAYS_VARIABLE)) or default_days
         asked = asked_period(options, default, book.clock(), book.calendar.zone)
-        run_id = None
-        if options["current_run"]:
-            run_id = options["run_id"] or book.last_run()
-            if run_id is None:
-                raise click.UsageError("--current-run: the ledger has no call of a run")
         if provider is not None:
-            provider = _provider(provider, [*book.providers(), *_providers(policy)])
+            provider = _provider(provider, book, policy)
         report = book.report(
             since=asked.period.since,
             until=asked.period.until,
-            by=by,
+            by=by if run_id is None else (*by, "story"),
             run_id=run_id,
             provider=provider,
             counts_stories=counts_stories,
         )
+        run = None if run_id is None else progress_of(book, policy, report)
     words = asked.words if run_id is None else f"Run {run_id}"
-    return Answer(report, words, policy, why, shown(where))
+    return Answer(report, words, policy, why, shown(where), run)
+
+
+def _run(book: Ledger, options: dict[str, Any], environ: Mapping[str, str]) -> str | None:
+    """The run that is asked for."""
+    named: str | None = options["run_id"]
+    if named is not None or not options["current_run"]:
+        return named
+    found = environ.get("POLICYCTL_RUN") or book.last_run()
+    if found is None:
+        raise click.UsageError("--current-run: the ledger has no call of a run")
+    return found
 
 
 def policy_here(named: tuple[str, ...]) -> tuple[Policy | None, str | None]:
@@ -122,13 +135,19 @@ def policy_here(named: tuple[str, ...]) -> tuple[Policy | None, str | None]:
         return None, "the policy has errors, which policyctl validate shows"
 
 
-def _providers(policy: Policy | None) -> list[str]:
-    return [] if policy is None else [model.provider for model in policy.models.values()]
+def _provider(name: str, book: Ledger, policy: Policy | None) -> str:
+    """
+    A provider that calls or models have.
 
-
-def _provider(name: str, known: list[str]) -> str:
+    Raises:
+        click.UsageError: none has it.
+    """
+    models = {} if policy is None else policy.models
+    known = dict.fromkeys([*book.providers(), *(model.provider for model in models.values())])
     if name not in known:
-        hint = did_you_mean(name, dict.fromkeys(known), else_list="the providers are")
+        hint = did_you_mean(name, known, else_list="the providers are")
+        if name in models:
+            hint = f"it is a model of provider {models[name].provider}"
         raise click.UsageError(f"--provider {name}: no call and no model has it; {hint}")
     return name
 

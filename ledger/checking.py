@@ -11,7 +11,7 @@ from ..policy.words import listed_count, usd_short
 from ..schemas.errors import Problem
 from .ledger import Ledger
 from .sheet import number_of, summed
-from .tallies import FILL, WRONG
+from .tallies import FILL, KEPT_AND_REAL
 from .tx import Tx
 from .windows import Window
 
@@ -110,7 +110,7 @@ def _wrong_sums(tx: Tx) -> Iterator[Problem]:
 
 
 def _wrong_tallies(tx: Tx) -> Iterator[Problem]:
-    wrong = sum(number for sql in WRONG for (number,) in tx.rows(sql))
+    wrong = sum(len(set(tx.rows(kept)) ^ set(tx.rows(real))) for kept, real in KEPT_AND_REAL)
     if wrong:
         text = f"{listed_count(wrong, 'sum')} of calls that reports read aren't those of the calls"
         yield Problem("reports", text, "policyctl ledger check --mend adds them up anew")

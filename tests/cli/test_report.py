@@ -8,6 +8,7 @@ import json
 import random
 import re
 import shlex
+from contextlib import chdir
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from html.parser import HTMLParser
@@ -24,7 +25,7 @@ from policyctl.schemas.ledger import Attempt, Usage
 from policyctl.schemas.policy import NANO
 from policyctl.schemas.report import GROUPS
 
-from .command import Ran, call
+from .command import CHECKOUT, Ran, call
 
 SCHEMA = Path(policyctl.__file__).parent / "schemas" / "report.schema.json"
 POLICY = """\
@@ -481,3 +482,50 @@ def test_the_statusline_needs_neither_ledger_nor_policy(shop: Shop, tmp_path: Pa
     assert "today $1.50 · month $1.50\n" == shop.run("statusline").out
     assert (0, "no ledger\n") == (nowhere.code, nowhere.out)
     assert {"format_version": "1.0", "ledger": None} == shop.run("statusline --ledger none --json").json
+
+
+def test_a_run_s_report_says_how_far_it_has_come(shop: Shop) -> None:
+    """
+    The report of a run has its cost, its stories of the PRD, where that leads, and the budget per run.
+    """
+    text = f"{POLICY}budget each is $50 per run\n"
+    (shop.folder / "shop.policy").write_text(text, encoding="utf-8")
+    stories = [{"id": f"S-{n}", "title": "t", "complexity": 1, "passes": n < 3} for n in range(6)]
+    (shop.folder / "prd.json").write_text(json.dumps({"userStories": stories}), encoding="utf-8")
+    shop.spend(4, story_id="S-1", run_id="r")
+    shop.spend(2.25, story_id="S-2/1", run_id="r")
+    shop.spend(5, story_id="S-3", run_id="other", when=days_ago(1))
+    page = shop.run("report --current-run").out
+    expected = "Current Run Cost: $6.25\nStories completed: 2/5\nProjected total: $15.62\n"
+
+    assert f"{expected}Budget: $50.00 (87.5% remaining)\n" in page
+    assert "Run other: 1 request" in shop.run("summary --run other").out
+    assert "Current Run Cost: " not in shop.run("report", env={"POLICYCTL_RUN": "r"}).out
+
+
+@pytest.mark.parametrize(
+    "words", ["report --detailed --verbose", "report --by story --verbose", "report --this-month"]
+)
+def test_pages_fit_80_columns(shop: Shop, words: str) -> None:
+    """
+    Long names are cut and columns left out rather than lines made longer than the terminal.
+    """
+    for number in range(3):
+        name = "a-rather-long-name-that-goes-on-" * 5 + str(number)
+        shop.spend(1234.5678, name, story_id=name, domain=name, provider=name, input_tokens=10**9)
+
+    assert [] == [line for line in shop.run(words).out.splitlines() if len(line) > 80]
+
+
+def test_the_page_s_program_runs(shop: Shop, capsys: pytest.CaptureFixture[str]) -> None:
+    """
+    The lines of Python in docs/reports.md print what they say.
+    """
+    shop.spend(2.5, input_tokens=400_000, output_tokens=100_000)
+    text = (CHECKOUT / "docs" / "reports.md").read_text(encoding="utf-8")
+    program = re.search(r"```python\n(.*?)```", text, re.DOTALL)
+    assert program is not None
+    with chdir(shop.folder):
+        exec(program[1].replace("claude-loop.policy", "shop.policy"), {})  # noqa: S102
+
+    assert "Total requests: 1\nTotal cost: $2.50\nSavings: $5.00 (66.7%)\n" == capsys.readouterr().out
