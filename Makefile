@@ -21,11 +21,11 @@ BIN     := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE VIRTUAL_ENV
 
-.PHONY: help setup venv demo test lint style types dev bench hooks soak fmt lock prices clean
+.PHONY: help setup venv demo test lint style types dev bench bench-peers hooks soak fmt lock prices clean
 .DEFAULT_GOAL := help
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # --- the virtual environment -------------------------------------------------------------------------
 
@@ -104,8 +104,18 @@ types: $(STAMPS)/wheel
 dev: $(STAMPS)/wheel ## the tests under T=... on the wheel of the working tree
 	@$(BIN)/pytest -q $(T)
 
-bench: $(STAMPS)/wheel ## benchmarks
+bench: $(STAMPS)/wheel ## benchmarks: tables, and .benchmarks/speed.json
+	@$(BIN)/python tests/benchmarks/speed.py
 	@$(BIN)/pytest -q tests/benchmarks
+
+# The other engines live in a virtual environment of their own, together with the wheel of the working tree.
+PEERS := $(abspath $(VENV))/peers
+
+bench-peers: $(STAMPS)/wheel ## policyctl beside other engines (needs the network)
+	@[ -x $(PEERS)/bin/python ] || $(BIN)/python -m venv $(PEERS)
+	@$(PEERS)/bin/pip install -q -r tests/benchmarks/peers.txt
+	@$(PEERS)/bin/pip install -q --force-reinstall --no-deps $(VENV)/wheel/*.whl && $(PEERS)/bin/pip install -q $(VENV)/wheel/*.whl
+	@$(PEERS)/bin/python tests/benchmarks/peers.py
 
 # Not part of the tests: it fetches pre-commit, and builds the hooks' environment from the checkout.
 HOOKS := $(abspath $(VENV))/hooks

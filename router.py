@@ -20,7 +20,7 @@ from time import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .engine.compile import compile_policy
-from .engine.decide import Prepared, decide
+from .engine.decide import Prepared, decide, decide_plain, decide_prepared
 from .engine.explain import explain
 from .engine.plain import request_from
 from .engine.prepared import prepare
@@ -241,7 +241,11 @@ class Engine:
             RequestError: the request lacks a fact, or gives an impossible one; or `now` or `spend` can't be.
         """
         there = situation or self._present(now, spend, down, available)
-        return decide(self.table, _asked(request, facts), there)
+        if facts or request is None:
+            return decide_plain(self.table, _asked(request, facts), there)
+        if type(request) is Prepared and request.table is self.table:  # as `decide` does, and a call less
+            return decide_prepared(request, there)
+        return decide(self.table, request, there)
 
     def decide_many(
         self,

@@ -22,7 +22,7 @@ from .readers import own_tokens, read
 from .situation import Situation, observe
 from .table import DecisionTable
 
-__all__ = ["Prepared", "decide", "decide_facts", "observe"]
+__all__ = ["Prepared", "decide", "decide_facts", "decide_plain", "decide_prepared", "observe"]
 
 
 def decide(
@@ -134,7 +134,10 @@ def _made(
     if alike is None:
         given = facts()
         routing = route(table, given, situation, rule, _limits(table, limits))
-        alike = finished.start(kind, decision_of(table, given, rule, routing), table.codes.pages)
+        decision = decision_of(table, given, rule, routing)
+        if given.own_tokens:
+            decision = priced(decision, None)
+        alike = finished.start(kind, decision, table.codes.pages)
     kept = alike.of_page[page.number]
     return (kept[row] if kept else None) or finished.keep(alike, page, row, rule)
 

@@ -48,15 +48,15 @@ def renamed(decision: Decision, rule: str | None) -> Decision:
     return draft  # type: ignore[no-any-return]
 
 
-def priced(decision: Decision, cost_nusd: int) -> Decision:
-    """The same decision for another expected cost."""
+def priced(decision: Decision, cost_nusd: int | None) -> Decision:
+    """The same decision for another expected cost, or (None) for one that each request has for itself."""
     draft = _copy(decision)
     draft.cost_estimate_nusd = cost_nusd
     draft.__class__ = Decision
     return draft  # type: ignore[no-any-return]
 
 
-MOST_KINDS = 10_000
+MOST_KINDS = 40_000
 """Kinds of requests of which decisions are kept in one situation."""
 
 MOST_KEPT = 50_000

@@ -26,14 +26,12 @@ from .plain import MEANT_OTHERWISE
 _TOKENS = ("input_tokens", "output_tokens")
 
 _COLLECTIONS = frozenset((frozenset, set, tuple, list))
-_WHOLE = frozenset((int,))
-_NUMBERS = frozenset((int, float))
 
 
 class Numbers(NamedTuple):
     """What a number adds to a code: by the cell that it lies in; None for what is too low or too high."""
 
-    classes: frozenset[type]
+    whole: bool
     breaks: tuple[float, ...]
     parts: tuple[Any, ...]
 
@@ -54,14 +52,15 @@ class Readers:
     """
     What each plain value adds to the code of a request that says nothing, which is `start`.
 
-    `others` say what values add that `by_name` doesn't know, or raise a KeyError. As long as a fact is
+    `others` say what values add that `by_name` doesn't know: a number, which is for any text, or a function
+    that raises a KeyError where the value can't be. As long as a fact is
     missing that must be given, a code is below 0. `estimate` is what a request's tokens are otherwise, and
     `tokens` the names of its own.
     """
 
     start: int
     by_name: Mapping[str, Reader]
-    others: Mapping[str, Callable[[Any], int]]
+    others: Mapping[str, Any]
     tokens: frozenset[str]
     codes: Codes
     estimate: tuple[int, int]
@@ -74,17 +73,20 @@ def read(readers: Readers, values: Mapping[str, Any]) -> int | None:
     try:
         for name, value in values.items():
             reader = by_name[name]
-            if reader.__class__ is dict:
+            if type(reader) is dict:
                 part = reader.get(value)
-                code += readers.others[name](value) if part is None else part
-            elif reader.__class__ is Numbers:
-                classes, breaks, parts = reader
-                kind: type = value.__class__
-                if kind not in classes:
+                if part is None:
+                    other = readers.others[name]
+                    part = other if type(other) is int and type(value) is str else other(value)
+                code += part
+            elif type(reader) is Numbers:
+                whole, breaks, parts = reader
+                kind: type = type(value)
+                if kind is not int and (whole or kind is not float):
                     return None
                 code += parts[bisect_right(breaks, value)]  # None is a TypeError
             else:
-                kind = value.__class__
+                kind = type(value)
                 if kind not in _COLLECTIONS:
                     return None
                 bits_of, parts = reader
@@ -125,7 +127,7 @@ def readers_of(
     start = 0
     preferred: Reader = {name: codes.preferred[key] for name, key in references.items()}
     by_name = {"preferred": preferred}
-    others: dict[str, Callable[[Any], int]] = {"preferred": _no_other}
+    others: dict[str, Any] = {"preferred": _no_other}
     for name, fact in policy.facts.items():
         column, parts = columns.get(name), codes.parts.get(name, (0,))
         usual = -missing if fact.default is None else parts[_cell(column, _default(fact))]
@@ -164,20 +166,20 @@ def _reader(
     return {value: parts[_cell(column, value)] for value in values}
 
 
-def _other(fact: Fact, column: Column | None, parts: tuple[int, ...]) -> Callable[[Any], int]:
+def _other(fact: Fact, column: Column | None, parts: tuple[int, ...]) -> int | Callable[[Any], int]:
     """What a value adds that the policy doesn't mention, where it may be."""
-    if fact.name == "domain":  # one that the policy doesn't declare counts as none, the default
-        return lambda value: _text(value, 0)
+    if fact.name == "domain":
+        return 0  # one that the policy doesn't declare counts as none, the default
     if fact.kind is FactKind.YES_NO:
         yes_no = {True: parts[_cell(column, "yes")], False: parts[_cell(column, "no")]}
         return lambda value: yes_no[value] if isinstance(value, bool) else _no_other(value)
-    if fact.kind is FactKind.TEXT and isinstance(column, TextColumn):
-        return lambda value: _text(value, parts[column.unmentioned(value)])
-    return (lambda value: _text(value, parts[0])) if fact.kind is FactKind.TEXT else _no_other
-
-
-def _text(value: object, part: int) -> int:
-    return part if isinstance(value, str) else _no_other(value)
+    if fact.kind is not FactKind.TEXT:
+        return _no_other
+    if not isinstance(column, TextColumn):
+        return parts[0]
+    if not column.lengths:
+        return parts[column.other]
+    return lambda value: parts[column.unmentioned(value)] if isinstance(value, str) else _no_other(value)
 
 
 def _no_other(value: object) -> int:
@@ -190,4 +192,4 @@ def _numbers(fact: Fact, column: Column | None, parts: tuple[int, ...]) -> Numbe
     breaks = column.breaks if isinstance(column, NumberColumn) else ()
     inside = array("d", [low, *(b for b in breaks if low < b < end)])
     of_cells = (parts[_cell(column, b)] for b in inside)
-    return Numbers(_WHOLE if fact.whole else _NUMBERS, (*inside, end), (None, *of_cells, None))
+    return Numbers(fact.whole, (*inside, end), (None, *of_cells, None))
