@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import csv
 import json
+from collections.abc import Sequence
 from datetime import datetime
 from io import StringIO
 
 from ..schemas.policy import NANO
-from ..schemas.report import MEASURES, Advice, Latency, Month, Report, ReportRow, Tally
+from ..schemas.report import GROUPS, MEASURES, Advice, Latency, Month, Report, ReportRow, Tally
 from .report_page import date_range
 from .reports import Answer
 from .sheets import exact, plain
@@ -61,7 +62,7 @@ def _document(answer: Answer) -> dict[str, object]:
         "run": report.run_id,
         "provider": report.provider,
         "by": report.by,
-        "groups": {by: [_row(row) for row in rows] for by, rows in report.groups.items()},
+        "groups": {by: _rows(report.groups.get(by)) for by in GROUPS},
         "total": {
             **_tally(report.total),
             "is_least": report.total.is_least,
@@ -78,6 +79,10 @@ def _document(answer: Answer) -> dict[str, object]:
         "month": _month(report.month),
         "recommendations": [_advice(each) for each in report.advice],
     }
+
+
+def _rows(rows: Sequence[ReportRow] | None) -> list[dict[str, object]] | None:
+    return None if rows is None else [_row(row) for row in rows]
 
 
 def _row(row: ReportRow) -> dict[str, object]:

@@ -197,13 +197,13 @@ def _table(report: Report, by: str, rows: Sequence[ReportRow]) -> Iterator[str]:
     ins, outs = tokens([t.input_tokens for t in tallies]), tokens([t.output_tokens for t in tallies])
     words, parts = money.spread(costs), shares(costs)
     timed = by in ("provider", "model")
-    head = _cells("th", [by, "requests", "tokens in", "tokens out", "cost", "share", "success"])
+    head = _cells("th", [by, "cost", "share", "requests", "tokens in", "tokens out", "success"])
     head += _cells("th", ["p50", "p95"] if timed else [], first=False)
     lines = []
     for number, row in enumerate(rows):
         tally = row.tally
-        figures = [f"{tally.calls:,}", ins[number], outs[number], least(tally) + words[number]]
-        figures += [f"{parts[number] / 10:.1f}%", percent(tally.succeeded, tally.calls)]
+        figures = [least(tally) + words[number], f"{parts[number] / 10:.1f}%", f"{tally.calls:,}"]
+        figures += [ins[number], outs[number], percent(tally.succeeded, tally.calls)]
         if timed:
             times = row.latency
             figures += ["-", "-"] if times is None else [duration(times.p50_ms), duration(times.p95_ms)]
@@ -214,7 +214,7 @@ def _table(report: Report, by: str, rows: Sequence[ReportRow]) -> Iterator[str]:
         lines.append(f"<tr><td{inner}>{text(name)}{bar}</td>{_cells('td', figures, first=False)}</tr>")
     total = report.total
     whole = least(total) + money.words(sum(spread(costs, money.unit)))
-    sums = [f"{total.calls:,}", ins[-1], outs[-1], whole, f"{sum(parts) / 10:.1f}%"]
+    sums = [whole, f"{sum(parts) / 10:.1f}%", f"{total.calls:,}", ins[-1], outs[-1]]
     sums += [percent(total.succeeded, total.calls)]
     if timed:
         times = report.latency
@@ -265,6 +265,7 @@ td svg { display: block; width: 100%; height: 4px; margin-top: 3px; }
 .hit { fill: transparent; } .hit:hover { fill: var(--line); }
 .meter { width: 100%; height: 12px; margin-top: 8px; }
 .days { width: 100%; display: block; } .days text { fill: var(--soft); font-size: 12px; }
+@media (max-width: 600px) { .days text { font-size: 24px; } td:first-child { min-width: 130px; } }
 .days line { stroke: var(--line); } footer { margin-top: 20px; font-size: 13px; overflow-wrap: anywhere; }
 """
 

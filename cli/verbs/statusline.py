@@ -41,7 +41,7 @@ def command(policies: tuple[str, ...], ledger: str | None, run_id: str | None, a
     """
     where = config.find_ledger(Path.cwd(), ledger)
     if where is None:
-        out(json.dumps({"format_version": FORMAT_VERSION, "ledger": None}) if as_json else "no ledger")
+        out(json.dumps(_document(None, None, None)) if as_json else "no ledger")
         return
     policy, _ = policy_here(policies)
     with open_ledger(where, policy) as book:
@@ -97,17 +97,21 @@ def _level(policy: Policy | None, window: WindowSpend) -> Iterator[tuple[Action,
             yield level.action, f"{window.budget} {level_words(level)}"
 
 
-def _document(ledger: str, policy: Policy | None, glance: Glance) -> dict[str, object]:
+def _document(ledger: str | None, policy: Policy | None, glance: Glance | None) -> dict[str, object]:
     """The JSON of the line; schemas/statusline.schema.json is its shape."""
-    worst = _worst(policy, glance)
+
+    tallies = (None, None, None) if glance is None else (glance.run, glance.today, glance.month)
+    run, today, month = (None if tally is None else tally.cost_nusd for tally in tallies)
+    worst = None if glance is None else _worst(policy, glance)
+    limit = None if glance is None else _monthly_limit(policy, glance)
     return {
         "format_version": FORMAT_VERSION,
         "ledger": ledger,
-        **_money("run", None if glance.run is None else glance.run.cost_nusd),
-        **_money("today", glance.today.cost_nusd),
-        **_money("month", glance.month.cost_nusd),
-        **_money("month_limit", _monthly_limit(policy, glance)),
-        "is_least": glance.month.is_least,
+        **_money("run", run),
+        **_money("today", today),
+        **_money("month", month),
+        **_money("month_limit", limit),
+        "is_least": glance is not None and glance.month.is_least,
         "level": None if worst is None else {"action": worst[0].value, "text": worst[1]},
     }
 

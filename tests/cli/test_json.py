@@ -29,6 +29,8 @@ VERBS = (
     "test",
     "doctor",
     "diff",
+    "report",
+    "statusline",
     "run",
     "health",
 )
@@ -109,6 +111,9 @@ def all_prints(loop: Path) -> Iterator[tuple[str, Any]]:
     yield "prices", printed(loop, "prices deepseek gpt-5 --json")
     yield "diff", printed(loop, "diff claude-loop.policy --prd prd.json --json")
     yield "test", printed(loop, "test --coverage --mutate --json")
+    assert 0 == call("ledger", "init", at=loop).code
+    yield "report", printed(loop, "report --by story --json")
+    yield "statusline", printed(loop, "statusline --json")
     yield "health", printed(loop, "health --json")
     yield "run", printed(loop, "run --story US-042 --offline --json")
     yield "run", printed(loop, "complete hello --complexity 4 --requires-audio --offline --json")
@@ -310,7 +315,7 @@ def test_findings_fit(tmp_path: Path) -> None:
         "P202": {"line": 4, "column": 13, "offset": 170},
     } == places
     missing = call("validate", "none.policy", "--output-format", "json", at=tmp_path)
-    assert 1 == missing.code
+    assert 2 == missing.code
     assert [] == faults("findings", missing.json)
 
 
