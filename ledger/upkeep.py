@@ -123,6 +123,8 @@ def forget_before(ledger: Ledger, when: datetime) -> int:
             raise misuse(f"windows of the last {_OPEN_DAYS} days may still be open", "name an earlier day")
         count = tx.run(f"DELETE FROM attempts WHERE {old} AND {over}", cut, cut, cut)  # noqa: S608
         tx.run("DELETE FROM windows")  # each is added up anew when it is used next
+        for table in ("tallies", "latencies"):
+            tx.run(f"DELETE FROM {table} WHERE calls = 0")  # noqa: S608  # names of our own
         forget_alerts(tx, cut)
         return count
 

@@ -160,6 +160,11 @@ def test_kept_sums_follow_what_becomes_of_calls(either: World) -> None:
     with either.open(policy) as ledger:
         gone = upkeep.forget_before(ledger, either.now - timedelta(days=50))
         left = ledger.report().total.calls
+        nothing = "SELECT count(*) FROM {} WHERE calls = 0"
+        assert [[(0,)], [(0,)]] == [
+            ledger.look(lambda sheet, table=table: sheet.rows(nothing.format(table)))  # type: ignore[misc]
+            for table in ("tallies", "latencies")
+        ]
         assert () == check(ledger).problems
         imported = import_log(ledger, log, Pricing({}, UTC))
         assert () == check(ledger).problems
