@@ -113,14 +113,13 @@ def _month(report: Report) -> Iterator[str]:
     if month is None or not month.limit_nusd:
         return
     most = max(month.limit_nusd, month.projected_nusd or 0, month.spent_nusd)
-    spent, limit, end = (
-        f"{100 * nusd / most:.2f}" for nusd in (month.spent_nusd, month.limit_nusd, month.projected_nusd or 0)
-    )
-    lines = "".join(f"<p>{text(unstyled)}</p>" for unstyled in month_lines(report, plain=True))
+    spent, end = (f"{100 * nusd / most:.2f}" for nusd in (month.spent_nusd, month.projected_nusd or 0))
+    edge = f"{min(100 * month.limit_nusd / most, 99.7):.2f}"
+    lines = "".join(f"<p>{text(line)}</p>" for line in month_lines(report, plain=True))
     yield (
         f"<section><h2>This month</h2>{lines}<svg class=meter viewBox='0 0 100 6' preserveAspectRatio=none>"
         f"<rect class=rail width=100 height=6 /><rect class=ahead width={end} height=6 />"
-        f"<rect class=bar width={spent} height=6 /><rect class=mark x={limit} width=.3 height=6 />"
+        f"<rect class=bar width={spent} height=6 /><rect class=mark x={edge} width=.3 height=6 />"
         f"</svg><small>spent, and ahead of it where the month leads; the line is the limit</small></section>"
     )
 
