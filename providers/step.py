@@ -14,7 +14,7 @@ from itertools import count
 
 from ..schemas.calls import Adapter, Adapters, Answer, Call, Piece, Tokens
 from ..schemas.decision import Decision
-from ..schemas.errors import Billed, ProviderError
+from ..schemas.errors import Billed, PolicyctlError, ProviderError
 from ..schemas.health import Health
 from ..schemas.job import Job
 from ..schemas.ledger import Attempt, Denied, Hold, Purse, Usage
@@ -124,10 +124,16 @@ class Step:
         self.services, self.course, self.decision = services, course, decision
         self.model, self.index = model, index
         self._fallback, self._escalation = fallback, escalation
+        self._adapter: Adapter
         self._retry = retry_for(services.policy.retries, model.key)
 
     async def go(self) -> Won | Lost:
         """Try until it answers or it is the next model's turn."""
+        try:
+            # Before anything is timed or set aside: the libraries of some take seconds to be imported.
+            self._adapter = await self._loaded()
+        except PolicyctlError as error:
+            return self._skip(str(error))
         for number in count(1):
             wait_s = await self._health(lambda: self.services.health.refused_s(self.model.key))
             if wait_s > 0:
@@ -189,18 +195,16 @@ class Step:
     async def _asked(self, call: Call) -> Answer | tuple[Piece, Feed]:
         try:
             async with asyncio.timeout(call.timeout_s + GRACE_S):
-                adapter = await self._adapter()
                 if self.course.streaming:
-                    return await _opened(Feed(adapter.stream(call)))
-                return await adapter.complete(call)
+                    return await _opened(Feed(self._adapter.stream(call)))
+                return await self._adapter.complete(call)
         except TimeoutError:
             words = f"no answer within {call.timeout_s:g} s"
             raise ProviderError(FailureKind.TIMEOUT, words) from None
 
-    async def _adapter(self) -> Adapter:
+    async def _loaded(self) -> Adapter:
         ready = self.services.ready
         if self.model.key not in ready:
-            # The libraries of some providers take seconds to be imported: that mustn't hold up the loop.
             ready[self.model.key] = await self.services.purser.ask(
                 lambda: self.services.adapters.for_model(self.model)
             )
