@@ -18,6 +18,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -38,10 +39,10 @@ from .schemas.errors import (
     ChainError,
     GateError,
     LedgerMisuse,
+    PolicyctlError,
     Problem,
     RequestError,
     RoutingError,
-    SettingError,
 )
 from .schemas.health import Health
 from .schemas.job import Gate, Job, Plan
@@ -110,6 +111,7 @@ class Router:
         self._alerts = alerts
         models = engine.policy.models.values()
         self._available = available_models(models, self._environ) if adapters is None else None
+        self._scratch: TemporaryDirectory[str] | None = None
         self._starting = threading.Lock()
         self._loop: LoopThread | None = None
         self._executor: Executor | None = None
@@ -131,7 +133,8 @@ class Router:
             paths: the policy, as for `Engine.load`.
             ledger: a file, or the address of a database; None: no ledger.
             environ: where keys are looked for; None: the process's environment.
-            offline: True, or a script: no provider is asked, every model answers by the script.
+            offline: True, or a script: no provider is asked, every model answers by the script. The
+                money that is pretended goes into a ledger that is forgotten, unless `ledger` names one.
 
         Raises:
             PolicyError: the policy has errors.
@@ -143,18 +146,26 @@ class Router:
         limit = environ.get("MONTHLY_COST_BUDGET")
         if limit:
             engine = engine.with_budgets(with_monthly_limit(engine.policy.budgets, _nano_usd(limit)))
-        adapters = None
+        adapters, scratch = None, None
         if offline:
             script = None if offline is True else Path(offline)
             adapters = Adapters(environ, offline=True, script=script)
-        opened = None if ledger is None else _open_ledger(engine, ledger)
+            if ledger is LEDGER:
+                scratch = TemporaryDirectory()
+                ledger = Path(scratch.name, LEDGER.name)
+        opened = None
         try:
+            opened = None if ledger is None else _open_ledger(engine, ledger)
             alerts = None if opened is None else alerts_of(engine, opened, environ)
-        except SettingError:
+        except PolicyctlError:
             if opened is not None:
                 opened.close()
+            if scratch is not None:
+                scratch.cleanup()
             raise
-        return cls(engine, opened, environ=environ, adapters=adapters, observe=observe, alerts=alerts)
+        router = cls(engine, opened, environ=environ, adapters=adapters, observe=observe, alerts=alerts)
+        router._scratch = scratch
+        return router
 
     def __enter__(self) -> Router:
         return self
@@ -175,6 +186,8 @@ class Router:
             self._alerts.close()
         if self.ledger is not None:
             self.ledger.close()
+        if self._scratch is not None:
+            self._scratch.cleanup()
 
     # --- answering ---------------------------------------------------------------------------------------
 

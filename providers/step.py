@@ -14,7 +14,7 @@ from itertools import count
 
 from ..schemas.calls import Adapter, Adapters, Answer, Call, Piece, Tokens
 from ..schemas.decision import Decision
-from ..schemas.errors import Billed, PolicyctlError, ProviderError
+from ..schemas.errors import Billed, LedgerError, PolicyctlError, ProviderError
 from ..schemas.health import Health
 from ..schemas.job import Job
 from ..schemas.ledger import Attempt, Denied, Hold, Purse, Usage
@@ -255,9 +255,18 @@ class Step:
             **about,
         )
 
-    async def _settled(self, work: Callable[[Purse], Hold]) -> Hold | None:
+    async def _settled(self, work: Callable[[Purse], Hold]) -> Hold | LedgerError | None:
+        """
+        What the ledger makes of it. An answer that is paid for isn't lost because the ledger can't write:
+        the hold then stays, and counts in full when its lease has passed.
+        """
         purse = self.services.purse
-        return None if purse is None else await self.services.purser.ask(lambda: work(purse))
+        if purse is None:
+            return None
+        try:
+            return await self.services.purser.ask(lambda: work(purse))
+        except LedgerError as error:
+            return error
 
     async def _health(self, ask: Callable[[], float | None]) -> float:
         """What health says. It may be shared through the ledger, so where there is one, a thread asks."""
@@ -362,10 +371,12 @@ class Step:
         *,
         error: ProviderError | None = None,
         tokens: Tokens | None = None,
-        hold: Hold | None = None,
+        hold: Hold | LedgerError | None = None,
         then: Then | None = None,
     ) -> None:
-        flagged = hold is not None and hold.flag is not None
+        unwritten = isinstance(hold, LedgerError)
+        words = f"the ledger couldn't write it down: {hold}" if unwritten else ""
+        flagged = unwritten or (isinstance(hold, Hold) and hold.flag is not None)
         self.course.tell(
             Ended(
                 model=self.model.key,
@@ -375,7 +386,7 @@ class Step:
                 at_s=self._at_s(),
                 took_s=self._since(began_s),
                 kind=None if error is None else error.kind,
-                words="" if error is None else error.words,
+                words=words if error is None else "; ".join(filter(None, (error.words, words))),
                 status=None if error is None else error.status,
                 tokens=tokens,
                 estimated=flagged or (error is None and (tokens is None or tokens.estimated)),
@@ -427,9 +438,9 @@ def _settle_failure(purse: Purse, key: str, error: ProviderError, took_s: float)
     return purse.abandon(key, error.kind.value)
 
 
-def _cost(model: Model, tokens: Tokens | None, hold: Hold | None) -> int | None:
+def _cost(model: Model, tokens: Tokens | None, hold: Hold | LedgerError | None) -> int | None:
     """What an attempt cost: as the ledger counts it, else by its tokens."""
-    if hold is not None:
+    if isinstance(hold, Hold):
         return hold.cost_nusd
     if tokens is None:
         return None

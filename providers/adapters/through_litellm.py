@@ -13,6 +13,7 @@ import os
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import suppress
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any, Final
 
 from ...schemas.calls import Answer, Call, Piece
@@ -135,7 +136,8 @@ class ThroughLiteLlm:
             "allowed_openai_params": [*call.settings],  # the policy knows its models better
             **request_of(call, json_schema=provider != "deepseek"),
             limit: call.max_output_tokens,
-            "model": name,
+            # With its provider in front of it, LiteLLM needn't look for that again.
+            "model": name if "/" in name else f"{provider}/{name}",
             "api_key": key,
             "api_base": server,
             "client": self._connection(provider, key, server),
@@ -173,6 +175,7 @@ def litellm_name(model: Model) -> str:
     return f"gemini/{name}" if model.provider == "google" else model.id
 
 
+@lru_cache(1024)  # it compares each name with a hundred addresses
 def _provider(name: str, server: str | None) -> str:
     """
     Who LiteLLM thinks serves a model.

@@ -22,6 +22,9 @@ POLICY = (
 SCRIPT = {"steps": [{"tokens": {"input": 20, "output": 1000}, "text": "yes"}] * 3}
 
 
+LEDGER = ".claude-loop/policyctl.db"
+
+
 @pytest.fixture
 def shop(tmp_path: Path) -> Path:
     """
@@ -40,7 +43,8 @@ def test_a_router_tells_the_alerts_of_its_policy(shop: Path, monkeypatch: pytest
     monkeypatch.chdir(shop)
     with a_hook() as hook:
         monkeypatch.setenv("POLICYCTL_ALERTS_ALLOW", hook.origin)
-        with Router.load("shop.policy", offline=shop / "script.json", environ={"HOOK": hook.url}) as router:
+        script, environ = shop / "script.json", {"HOOK": hook.url}
+        with Router.load("shop.policy", ledger=LEDGER, offline=script, environ=environ) as router:
             costs = [router.complete("hello", complexity=1, story_id="US-1").cost_nusd for _ in range(3)]
     lines = (shop / ".claude-loop" / "logs" / "alerts.jsonl").read_text(encoding="utf-8").splitlines()
 
@@ -55,7 +59,7 @@ def test_a_budget_without_room_is_told(shop: Path, monkeypatch: pytest.MonkeyPat
     """
     monkeypatch.chdir(shop)
     (shop / "shop.policy").write_text(CHAIN + "budget daily is $0.0001 per day\n  at 100% pause\n")
-    with Router.load("shop.policy", offline=True) as router, pytest.raises(RoutingError):
+    with Router.load("shop.policy", ledger=LEDGER, offline=True) as router, pytest.raises(RoutingError):
         router.complete("hello", complexity=1)
     lines = (shop / ".claude-loop" / "logs" / "alerts.jsonl").read_text(encoding="utf-8").splitlines()
 

@@ -219,6 +219,24 @@ def test_where_the_ledger_cannot_answer_nothing_is_sent(tmp_path: Path) -> None:
     assert [] == events
 
 
+def test_an_answer_is_not_lost_with_the_ledger(tmp_path: Path) -> None:
+    """
+    Where the ledger can't write down what an answer cost, the answer is given all the same, and marked.
+    """
+    with a_router(tmp_path, MONEY, [{"text": "yes", "delay_s": 0.3}], money=True) as router:
+        ledger = router.ledger
+        assert ledger is not None
+        timer = threading.Timer(0.1, ledger.close)
+        timer.start()
+        result = router.complete("hello", complexity=1)
+        timer.join()
+
+    assert "yes" == result.text
+    (attempt,) = result.attempts
+    assert attempt.estimated
+    assert "the ledger couldn't write it down" in attempt.words
+
+
 def test_monthly_cost_budget_binds(tmp_path: Path) -> None:
     """
     MONTHLY_COST_BUDGET limits the month, also where the policy says nothing of it.
@@ -231,3 +249,15 @@ def test_monthly_cost_budget_binds(tmp_path: Path) -> None:
         pytest.raises(RoutingError, match="monthly"),
     ):
         router.complete("hello", complexity=1)
+
+
+def test_pretended_money_is_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    Offline, levels act as they would, but nothing is written where real money is counted.
+    """
+    monkeypatch.chdir(tmp_path)
+    Path("small.policy").write_text(MONEY, encoding="utf-8")
+    with Router.load("small.policy", environ={}, offline=True) as router:
+        assert router.complete("hello", complexity=1).cost_nusd > 0
+
+    assert ["small.policy"] == [path.name for path in tmp_path.iterdir()]

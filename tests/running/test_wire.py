@@ -236,7 +236,9 @@ def test_neither_key_nor_prompt_is_ever_told(
     Over all faults, plain and streamed: not in results, errors, logs at DEBUG, output, ledger or usage log.
     """
     caplog.set_level(logging.DEBUG)
-    router = make(policy_of(fakes, name, more=RETRY + "budget daily is $90 per day\n  at 100% pause\n"), money=True)
+    router = make(
+        policy_of(fakes, name, more=RETRY + "budget daily is $90 per day\n  at 100% pause\n"), money=True
+    )
     router.health = _Fine()
     said = []
     for fault in FAULTS:
