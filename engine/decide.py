@@ -119,7 +119,11 @@ def _special(request: Prepared, alive: int, situation: Situation) -> Decision:
     if facts.delegated_by is not None:
         alive |= alive_rows(table, facts.delegated_by, situation) & table.limit_mask
     limits = alive & table.limit_mask
-    kind = request.tail + page.outcome_of[row], limits, request.special
+    kind: Hashable = request.tail + page.outcome_of[row]
+    if request.special:
+        kind = kind, limits, request.special
+    elif limits:
+        kind = kind, limits
     decision = _made(situation, page, row, limits, kind, lambda: facts)
     return _costed(table, decision, facts.input_tokens, facts.output_tokens) if facts.own_tokens else decision
 

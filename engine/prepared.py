@@ -19,15 +19,15 @@ class Prepared:
     `page` is where the rows that may match it stand, `masks` say which of them each place of its code
     leaves alive, `tail` is what the chain depends on beside rule and limits.
     `special` is what no place of a code holds: models of the story, failures, token counts that only exact
-    costs tell apart, the story whose sub-task this is; None where there is nothing of it, and the tokens
-    are the policy's estimate.
+    costs tell apart. None says that the code is all that matters; where it is empty, the request has a cost
+    of its own, or the limits of the story whose sub-task it is.
     """
 
     table: DecisionTable
     page: Page
     masks: tuple[int, ...]
     tail: int
-    special: Hashable | None
+    special: tuple[Hashable, ...] | None
     facts: Facts
 
 
@@ -56,9 +56,11 @@ def prepared(table: DecisionTable, facts: Facts) -> Prepared:
     )
 
 
-def _special(table: DecisionTable, facts: Facts) -> Hashable | None:
-    tokens = (facts.input_tokens, facts.output_tokens) if facts.own_tokens else None
+def _special(table: DecisionTable, facts: Facts) -> tuple[Hashable, ...] | None:
     if not (facts.story_models or facts.failures or facts.own_tokens or facts.delegated_by):
         return None
-    known = tokens is not None and table.codes.token_part(*tokens) is not None
-    return facts.story_models, facts.failures, None if known else tokens
+    tokens = (facts.input_tokens, facts.output_tokens) if facts.own_tokens else None
+    if tokens is not None and table.codes.token_part(*tokens) is not None:
+        tokens = None  # their place of the code says all of them
+    found = facts.story_models, facts.failures, tokens
+    return found if any(found) else ()
