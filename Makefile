@@ -73,12 +73,19 @@ define show
 printf '\n$$ %s\n' '$(1)'; PATH="$(BIN):$$PATH" $(1);
 endef
 
-demo: $(STAMPS)/wheel ## see policyctl decide
+# The loop works on a copy, and asks nobody; with so little money for a month it meets a level of its budget.
+LOOP := $(VENV)/loop
+
+demo: $(STAMPS)/wheel ## see policyctl decide, and a loop at work
+	@rm -rf $(LOOP) && cp -R examples/loop $(LOOP)
 	@set -e; unset ENABLE_TIME_RULES MONTHLY_COST_BUDGET; \
 	$(call show,policyctl --version) \
 	$(call show,policyctl validate examples/today/today.policy) \
 	$(call show,policyctl explain --policy $(EXAMPLE) --prd examples/claude-loop/prd.json --story US-042) \
 	$(call show,policyctl explain --policy $(EXAMPLE) --prd examples/prds/flask-dashboard.json --story DASH-003) \
+	cd $(LOOP); export PATH="$(abspath $(BIN)):$$PATH" MONTHLY_COST_BUDGET=0.18; \
+	$(call show,python loop.py --enable-multi-provider --offline offline.json) \
+	$(call show,python loop.py --offline --cost-report --detailed) \
 	printf '\nTo type such commands yourself:  . $(BIN)/activate\n'
 
 # --- checks --------------------------------------------------------------------------------------------

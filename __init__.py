@@ -12,7 +12,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .engine.order import in_order as in_order
+    from .engine.passing import with_passes as with_passes
+    from .engine.stories import prompt_of as prompt_of
+    from .engine.stories import read_prd as read_prd
+    from .engine.turns import turns as turns
     from .ledger.ledger import Ledger as Ledger
+    from .providers.command_gate import CommandGate as CommandGate
     from .router import Engine as Engine
     from .router import validate as validate
     from .running import Router as Router
@@ -33,6 +39,7 @@ if TYPE_CHECKING:
     from .schemas.ledger import Usage as Usage
     from .schemas.request import Request as Request
     from .schemas.request import Spend as Spend
+    from .schemas.run import Ending as Ending
     from .schemas.run import Result as Result
 
 __version__ = "0.1.0"
@@ -42,6 +49,13 @@ _HOMES = {
     "Engine": "router",
     "Router": "running",
     "Result": "schemas.run",
+    "Ending": "schemas.run",
+    "CommandGate": "providers.command_gate",
+    "in_order": "engine.order",
+    "read_prd": "engine.stories",
+    "prompt_of": "engine.stories",
+    "turns": "engine.turns",
+    "with_passes": "engine.passing",
     "Ledger": "ledger.ledger",
     "LedgerError": "schemas.errors",
     "Attempt": "schemas.ledger",

@@ -10,7 +10,7 @@ policy that it has kept without any of it.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from .engine.flips import Flip
     from .schemas.catalogue import Prices
     from .schemas.ledger import Attempt
+    from .schemas.story import Story
 
 PolicyPath = str | Path
 
@@ -174,6 +175,54 @@ class Engine:
     def with_budgets(self, budgets: Mapping[str, Budget]) -> Engine:
         """The same policy with other budgets: as the environment or a person changed them."""
         return Engine(Checked(self.report, CheckedPolicy(replace(self.policy, budgets=budgets))))
+
+    @property
+    def baseline(self) -> str:
+        """The model that reports compare with: the policy's baseline, else the dearest of the top tier."""
+        from .engine.plan import baseline_of
+
+        return baseline_of(self.policy)
+
+    def story_request(
+        self,
+        story: Story,
+        by: Sequence[Story] = (),
+        *,
+        environ: Mapping[str, str] | None = None,
+        tier: str | None = None,
+        branch: str | None = None,
+        **said: Any,
+    ) -> Request:
+        """
+        Turn a story of a PRD into its request.
+
+        Args:
+            by: the stories that delegate it, the outermost first.
+            environ: has inputs that the policy takes from it, where the story says nothing of them.
+            tier, branch: what the person says for the whole run; None: nothing.
+            said: other fields of the request, in place of what the story says, where they aren't None.
+        """
+        from .engine.reading import input_value
+        from .engine.stories import story_request
+
+        found = {
+            name: input_value(fact, environ[fact.env])
+            for name, fact in self.policy.facts.items()
+            if environ and fact.env is not None and environ.get(fact.env)
+        }
+
+        def in_run(request: Request) -> Request:
+            outer = request.delegated_by
+            return replace(
+                request,
+                inputs={**found, **request.inputs},
+                tier=tier,
+                branch=branch,
+                delegated_by=None if outer is None else in_run(outer),
+            )
+
+        request = in_run(story_request(self.policy, story, by))
+        return replace(request, **{name: value for name, value in said.items() if value is not None})
 
     def attempt(self, key: str, model: str, **about: Any) -> Attempt:
         """

@@ -29,6 +29,7 @@ from .engine.situation import Situation
 from .ledger.health import SharedHealth
 from .providers.adapters.choose import Adapters
 from .providers.health import Breakers
+from .providers.kept import AnswerFile
 from .providers.keys import available_models
 from .providers.sizes import likely_input_tokens
 from .router import Engine, PolicyPath
@@ -266,6 +267,7 @@ class Router:
         run_id: str | None = None,
         iteration: int | None = None,
         request_id: str | None = None,
+        keep: Path | str | None = None,
         **facts: Any,
     ) -> Job:
         """
@@ -283,6 +285,8 @@ class Router:
             gates: checks of the answer by name; a failed one raises the tier where the policy says so.
             story_id, run_id, iteration: whose budgets count, and what reports group by.
             request_id: names it for good; None: a new name.
+            keep: a file in which each answer lies from before it is paid for. Where the answer to the same
+                prompt lies there, it is taken and nobody is asked; whoever has used it removes the file.
 
         Raises:
             RequestError: it can't be decided.
@@ -310,6 +314,7 @@ class Router:
             schema=schema,
             json_mode=json_mode,
             gates=gates or {},
+            keep=None if keep is None else AnswerFile(Path(keep), messages),
             about={name: value for name, value in about.items() if value is not None},
         )
 

@@ -17,7 +17,6 @@ import click
 from ..policy.words import usd_short
 from ..router import Engine
 from ..running import Router, alerts_of
-from ..schemas.decision import Outcome
 from ..schemas.errors import Problem, RequestError
 from ..schemas.policy import NANO
 from ..schemas.run import Changed, Ended, Ending, Event, Next, Result, Skipped, Started
@@ -147,8 +146,7 @@ def answer(ctx: click.Context, asked: Asked, prompt: str, options: Mapping[str, 
 def exit_of(result: Result) -> Exit:
     """The exit code of a run."""
     if result.ending is Ending.REFUSED:
-        by_budget = result.denied is not None or result.decision.outcome is Outcome.REFUSED_BY_BUDGET
-        return Exit.BUDGET_REFUSED if by_budget else Exit.NO_MODEL
+        return Exit.BUDGET_REFUSED if result.by_budget else Exit.NO_MODEL
     return {Ending.SERVED: Exit.OK, Ending.FAILED: Exit.FAILED, Ending.GATE_FAILED: Exit.GATE_FAILED}[
         result.ending
     ]
@@ -324,7 +322,7 @@ def as_document(asked: Asked, result: Result, ledger: str | None) -> dict[str, o
         "escalations": result.escalations,
         "failed_gate": result.failed_gate,
         "words": result.words,
-        "until": _until(result),
+        "until": None if result.until is None else result.until.isoformat(),
         "chain": list(decision.chain),
         "rule": decision.rule,
         "request_id": result.request_id,
@@ -333,11 +331,6 @@ def as_document(asked: Asked, result: Result, ledger: str | None) -> dict[str, o
         "policy_digest": decision.policy_digest,
         "ledger": ledger is not None,
     }
-
-
-def _until(result: Result) -> str | None:
-    until = result.denied.until if result.denied is not None else result.decision.until
-    return None if until is None else until.isoformat()
 
 
 def _attempt(attempt: Ended) -> dict[str, object]:

@@ -245,6 +245,9 @@ def month_lines(report: Report, *, plain: bool = False) -> Iterator[str]:
         part = f" ({percent(month.spent_nusd, month.limit_nusd)})" if month.limit_nusd else ""
         spent += f" / {usd(month.limit_nusd, 2)}{part}"
     yield spent
+    if month.level is not None:
+        level = f"Level in force: {safe(month.level)}"
+        yield level if plain else warned(level)
     if month.projected_nusd is None:
         yield "Estimated end-of-month: too early to say"
         return

@@ -50,6 +50,7 @@ STORIES_KEYS = ("userstories", "stories")
 BRANCH_KEYS = ("branchname", "branch")
 MODEL_KEYS = ("preferredprovider", "preferredmodel", "suggestedmodel")
 MCP_KEYS = ("mcptools", "mcp", "requiresmcp")
+CHECK_KEYS = ("checks", "qualitygate")
 KIND_KEYS = ("kind", "type")
 INPUT_TOKEN_KEYS = ("inputtokens", "input")
 OUTPUT_TOKEN_KEYS = ("outputtokens", "output")
@@ -70,6 +71,7 @@ MEANT = frozenset(
         "inputtokens",
         "outputtokens",
         "delegation",
+        *CHECK_KEYS,
         *KIND_KEYS,
         *MODEL_KEYS,
         *MCP_KEYS,
@@ -87,7 +89,7 @@ NO_INPUTS = frozenset((*BRANCH_KEYS, "attempt", "requires"))
 
 _PRD_IS = "a PRD is a JSON object with a list `userStories`"
 _STORY_IS = "a story is an object with an `id`"
-_OF_DOCUMENT = frozenset(STORIES_KEYS + BRANCH_KEYS)
+_OF_DOCUMENT = frozenset(STORIES_KEYS + BRANCH_KEYS + CHECK_KEYS)
 _OF_PART = frozenset(("subtasks", *INPUT_TOKEN_KEYS, *OUTPUT_TOKEN_KEYS))
 _YES = frozenset(("yes", "true", "on", "1"))
 _NO = frozenset(("no", "false", "off", "0", ""))
@@ -239,6 +241,7 @@ class _Reading:
     untold: int = 0
     stories: int = 0
     ids: dict[str, str] = field(default_factory=dict)
+    checks: dict[str, str] = field(default_factory=dict)
 
     @property
     def is_full(self) -> bool:
@@ -339,6 +342,7 @@ def _stories_in(root: object, reading: _Reading, prefix: str = "") -> tuple[str,
         raise reading.error(f"is `{shown(root)}`, no PRD", _PRD_IS)
     fields = _Fields.of(root, prefix, reading, _OF_DOCUMENT)
     branch = fields.text(*BRANCH_KEYS)
+    reading.checks |= fields.commands()
     lists = [(key, _story_list(key, value, reading)) for _, key, value in given(fields.index, STORIES_KEYS)]
     filled = [(key, items) for key, items in lists if items]
     for key, _ in filled[1:]:
@@ -403,6 +407,7 @@ def _story(fields: _Fields, number: int, parent: str | None) -> Story:
         description=fields.text(*DESCRIPTION_KEYS) or "",
         criteria=fields.sayings(*CRITERIA_KEYS),
         files=fields.sayings(*FILE_KEYS, comma=True),
+        checks={**fields.reading.checks, **fields.commands()},
     )
 
 
@@ -578,6 +583,17 @@ class _Fields:
         for _, key, value in given(self.index, names):
             found.extend(self._items(key, value))
         return tuple(dict.fromkeys(filter(None, found)))
+
+    def commands(self) -> dict[str, str]:
+        """Read checks: commands by the names of their gates; one without a name is the gate `tests`."""
+        found: dict[str, str] = {}
+        for _, key, value in given(self.index, CHECK_KEYS):
+            named = {"tests": value} if isinstance(value, str) else value
+            if isinstance(named, Mapping) and all(isinstance(command, str) for command in named.values()):
+                found |= {encodable(name): encodable(str(command)) for name, command in named.items()}
+            elif value is not False:
+                self.odd(key, f"`{shown(value)}` is no command", 'write {"tests": "pytest -q"}')
+        return found
 
     def few(self, names: tuple[str, ...], kind: str) -> tuple[str, ...]:
         """The first of some names; more of them than anyone means are odd."""

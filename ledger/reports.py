@@ -11,10 +11,13 @@ from zoneinfo import ZoneInfo
 
 from ..engine.periods import period_of
 from ..engine.plan import baseline_of
+from ..engine.situation import level_of
 from ..engine.sums import spread
+from ..policy.words import level_words
 from ..schemas.policy import Policy
 from ..schemas.records import dataclass
 from ..schemas.report import Baseline, Latency, Month, Period, Report, ReportRow, Tally
+from ..schemas.request import Spend
 from .advice import advise
 from .book import limit_of
 from .figures import Scope, bounds, latencies, percentiles, stories, tallied, under_way
@@ -235,4 +238,7 @@ def _month(sheet: Sheet, zone: ZoneInfo, now: datetime, claims: Iterable[Claim])
         return month
     name = claim.budget.name
     limit, _ = limit_of(claim.budget, claim.window, sheet.acts().get(name))
-    return replace(month, budget=name, limit_nusd=limit, full_at=full_at(spent, limit, starts, ends, now))
+    found = level_of(replace(claim.budget, limit_nusd=limit), Spend(spent))
+    level = None if found is None else f"{name} {level_words(found)}"
+    full = full_at(spent, limit, starts, ends, now)
+    return replace(month, budget=name, limit_nusd=limit, full_at=full, level=level)

@@ -124,8 +124,10 @@ class _Walk:
         """Walk until a model's answer passes, or nobody is left."""
         try:
             self.plan = await self._planned()
+            kept = await self._kept()
             while True:
-                won = await self._first_answer()
+                won = kept or await self._first_answer()
+                kept = None
                 if not isinstance(won, Won):
                     return won
                 gate = await self._failed_gate(won)
@@ -157,6 +159,17 @@ class _Walk:
         else:
             words = f"{won.model.key} broke off in the middle: {handed.error.words}"
             yield self._result(Ending.FAILED, won=won, words=words)
+
+    async def _kept(self) -> Won | None:
+        """The answer that an earlier run of this request was given and didn't use."""
+        keep, policy = self.job.keep, self.services.policy
+        kept = None if keep is None else await self.services.purser.ask(keep.load)
+        tiers = {None, *(tier.name for tier in policy.tiers)}
+        if kept is None or kept.model not in policy.models or kept.tier not in tiers:
+            return None
+        self.tried.append(kept.model)
+        decision = replace(self.plan.decision, tier=kept.tier)
+        return Won(policy.models[kept.model], 0, decision, kept.answer)
 
     # --- the walk --------------------------------------------------------------------------------------
 
@@ -301,6 +314,10 @@ class _Walk:
             return self._result(Ending.REFUSED, words=words)
         if self.lost and all(leg.denied is not None for leg in self.lost):
             return self._result(Ending.REFUSED, words=self.lost[-1].words)
+        if not self.lost and self.failures:  # they are gates alone: whoever is left was asked already
+            gate = self.failures[-1].cause.removeprefix("gate ")
+            words = f"gate {gate} failed, and no other model is left"
+            return self._result(Ending.GATE_FAILED, gate=gate, words=words)
         return self._result(Ending.FAILED, words=self._words("every step failed"))
 
     def _words(self, how: str) -> str:

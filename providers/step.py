@@ -16,7 +16,7 @@ from ..schemas.calls import Adapter, Adapters, Answer, Call, Piece, Tokens
 from ..schemas.decision import Decision
 from ..schemas.errors import Billed, LedgerError, PolicyctlError, ProviderError
 from ..schemas.health import Health
-from ..schemas.job import Job
+from ..schemas.job import Job, Kept
 from ..schemas.ledger import Attempt, Denied, Hold, Purse, Usage
 from ..schemas.policy import FailureKind, Model, Policy
 from ..schemas.run import Ended, Event, Next, Skipped, Started
@@ -161,6 +161,7 @@ class Step:
         self._tell_start(number, began_s)
         try:
             answer = await self._asked(call)
+            await self._keep(answer)
         except ProviderError as error:
             return await self._failed(key, number, began_s, error)
         except BaseException as error:
@@ -201,6 +202,13 @@ class Step:
         except TimeoutError:
             words = f"no answer within {call.timeout_s:g} s"
             raise ProviderError(FailureKind.TIMEOUT, words) from None
+
+    async def _keep(self, answer: Answer | tuple[Piece, Feed]) -> None:
+        """Lay a whole answer aside before it is paid for, so that a death in between loses neither."""
+        keep = self.course.job.keep
+        if keep is not None and isinstance(answer, Answer):
+            kept = Kept(self.model.key, self.decision.tier, answer)
+            await self.services.purser.ask(lambda: keep.keep(kept))
 
     async def _loaded(self) -> Adapter:
         ready = self.services.ready

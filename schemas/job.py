@@ -32,6 +32,25 @@ class Planner(Protocol):
         """
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """An answer, the model that gave it, and the tier of the decision that asked it."""
+
+    model: str
+    tier: str | None
+    answer: Answer = field(repr=False)
+
+
+class Keep(Protocol):
+    """Where an answer lies from before it is paid for until it is used: who is killed meanwhile has it."""
+
+    def load(self) -> Kept | None:
+        """The answer to this request that lies there; asked before anybody else is."""
+
+    def keep(self, kept: Kept) -> None:
+        """Lay an answer there, in place of the one before; asked before the ledger is told of it."""
+
+
 Gate = Callable[[Answer], bool | Awaitable[bool]]
 """
 A check of an answer; False fails it.
@@ -46,7 +65,8 @@ class Job:
     One request to be answered.
 
     `about` are the fields of the ledger's Attempt that are the request's: story_id, run_id and so on.
-    `max_output_tokens` None: what suits the model. `gates` are looked at in their order.
+    `max_output_tokens` None: what suits the model. `gates` are looked at in their order. `keep` is where each
+    whole answer lies until it is used; None: nowhere.
     """
 
     request_id: str
@@ -58,4 +78,5 @@ class Job:
     schema: Mapping[str, Any] | None = field(default=None, repr=False)
     json_mode: bool = False
     gates: Mapping[str, Gate] = field(default_factory=dict)
+    keep: Keep | None = None
     about: Mapping[str, Any] = field(default_factory=dict)

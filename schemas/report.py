@@ -120,6 +120,7 @@ class Month:
 
     `budget` is the monthly budget for the whole, if there is one. `projected_nusd` is what the month will
     have cost if it goes on as it did; None: too early to say. `full_at`: when the limit is reached then.
+    `level` is the level of that budget in force, in the language's words.
     """
 
     starts: datetime
@@ -129,6 +130,7 @@ class Month:
     budget: str | None = None
     limit_nusd: int | None = None
     full_at: datetime | None = None
+    level: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,12 @@ Moments are seconds since the run began; money is in nano-USD.
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from enum import StrEnum
 from typing import TypeAlias
 
 from .calls import Answer, Tokens
-from .decision import Decision
+from .decision import Decision, Outcome
 from .ledger import Denied
 from .policy import FailureKind
 from .records import dataclass
@@ -125,6 +126,17 @@ class Result:
     def text(self) -> str:
         """What the model answered; empty where nobody did."""
         return "" if self.answer is None else self.answer.text
+
+    @property
+    def by_budget(self) -> bool:
+        """Whether a budget refused it."""
+        refused = self.denied is not None or self.decision.outcome is Outcome.REFUSED_BY_BUDGET
+        return self.ending is Ending.REFUSED and refused
+
+    @property
+    def until(self) -> datetime | None:
+        """Until when a refusal holds; None: nobody knows, or it is none."""
+        return self.denied.until if self.denied is not None else self.decision.until
 
     @property
     def attempts(self) -> tuple[Ended, ...]:

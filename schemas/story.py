@@ -31,7 +31,8 @@ class Story:
     `inputs` holds the keys without a meaning here whose value is a yes/no, number or text: a
     policy may declare inputs of these names. `subtasks` are the stories of its `delegation`.
     `place` says where in the file it stands, such as `userStories[3]`. `description`, `criteria` and
-    `files` are what a model is told of it; nothing is decided by their words.
+    `files` are what a model is told of it; nothing is decided by their words. `checks` are commands
+    that an answer must pass, by the names of their gates: the PRD's, and the story's own.
     """
 
     id: str
@@ -54,6 +55,7 @@ class Story:
     description: str = field(default="", repr=False)
     criteria: tuple[str, ...] = field(default=(), repr=False)
     files: tuple[str, ...] = ()
+    checks: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
