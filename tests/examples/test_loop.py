@@ -261,7 +261,7 @@ def test_the_fifteen_lines_of_the_readme_are_a_loop(
         r"```python\n(.*?)```", (CHECKOUT / "README.md").read_text(encoding="utf-8"), re.DOTALL
     )
     code = next(block for block in blocks if "turns(" in block)
-    models = "model m is offline/m costs $1 in, $4 out can tools\ntier one from complexity 0 has m\n"
+    models = "model m is offline/m costs $1 in, $4 out can tools\ntier every from complexity 0 has m\n"
     (here / "policyctl.policy").write_text(models, encoding="utf-8")
     monkeypatch.chdir(here)
     exec(code, {})  # noqa: S102
