@@ -131,7 +131,7 @@ def answer(ctx: click.Context, asked: Asked, prompt: str, options: Mapping[str, 
     if options["deadline"] is not None:
         said["deadline_s"] = options["deadline"]
     streams = not options["as_json"] and not said["gates"] and _wants_stream(options["stream"])
-    with _ending_by_term(), _router(asked.engine, environ, options) as router:
+    with ending_by_term(), _router(asked.engine, environ, options) as router:
         observe = None if options["quiet"] else Teller()
         job = router.job(messages, **said)
         result = _streamed(router.pieces(job, observe)) if streams else router.run(job, observe)
@@ -223,7 +223,7 @@ def _ledger(said: str | None, *, offline: bool) -> Path | str | None:
 
 
 @contextmanager
-def _ending_by_term() -> Iterator[None]:
+def ending_by_term() -> Iterator[None]:
     """End by SIGTERM as by Ctrl-C: what was begun is settled."""
 
     def end(number: int, frame: object) -> None:

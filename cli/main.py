@@ -30,6 +30,7 @@ VERBS = {
     "report": "Report what was spent, by whom, and what it would have cost on the baseline.",
     "summary": "Say in one line what was spent and saved.",
     "provider-breakdown": "Report what one provider's models were asked, and what that cost.",
+    "monitor": "Watch a run: its cost, its stories, where it leads, budgets, models.",
     "alerts": "Show where alerts stand, try their channels, tell what is to be told.",
     "statusline": "Print one short line for a prompt or a status bar: what is spent.",
     "ledger": "Make, check, fill and empty the ledger, which has what was spent.",

@@ -86,11 +86,16 @@ def unstyled(text: str) -> str:
 def _write(text: str, stream: IO[str] | None) -> None:
     if stream is None:  # closed before we were started
         return
+    click.echo(fitted(text, stream), file=stream, color=True)
+
+
+def fitted(text: str, stream: IO[str]) -> str:
+    """A text as a stream can show it: without colour where that doesn't belong."""
     if not wants_color(stream):
         text = click.unstyle(text)
     # A terminal that can't show a character gets a question mark, never a traceback.
     encoding = getattr(stream, "encoding", None) or "utf-8"
-    click.echo(text.encode(encoding, "replace").decode(encoding), file=stream, color=True)
+    return text.encode(encoding, "replace").decode(encoding)
 
 
 def fits(text: str) -> bool:
@@ -142,6 +147,13 @@ def warned(text: str) -> str:
 def named(text: str) -> str:
     """A model, rule or other name of the policy."""
     return click.style(text, fg="cyan")
+
+
+def bar(share: float, wide: int) -> str:
+    """A share from 0 to 1 as a bar."""
+    full, empty = ("━", "─") if fits("━─") else ("#", "-")
+    done = int(share * wide)
+    return good(full * done) + dim(empty * (wide - done))
 
 
 # --- columns ---------------------------------------------------------------------------------------

@@ -39,6 +39,11 @@ class RunProgress:
     limit_nusd: int | None
 
     @property
+    def remaining_nusd(self) -> int | None:
+        """What is left of the budget per run."""
+        return None if self.limit_nusd is None else max(self.limit_nusd - self.cost_nusd, 0)
+
+    @property
     def projected_nusd(self) -> int | None:
         """What the run will have cost, if the stories that are left cost as much as those that are done."""
         if not self.done or self.left is None:
@@ -54,14 +59,21 @@ class RunProgress:
             over = self.limit_nusd is not None and self.projected_nusd > self.limit_nusd
             text = f"Projected total: {usd(self.projected_nusd, 2)}"
             yield warned(f"{text} (more than the budget)") if over else text
-        if self.limit_nusd:
-            remaining = max(self.limit_nusd - self.cost_nusd, 0)
-            yield f"Budget: {usd(self.limit_nusd, 2)} ({100 * remaining / self.limit_nusd:.1f}% remaining)"
+        if self.limit_nusd and self.remaining_nusd is not None:
+            share = 100 * self.remaining_nusd / self.limit_nusd
+            yield f"Budget: {usd(self.limit_nusd, 2)} ({share:.1f}% remaining)"
 
 
-def progress_of(book: Ledger, policy: Policy | None, report: Report) -> RunProgress:
-    """The progress of the run of a report, which has its calls by story."""
-    prd, done, left = _prd(), None, None
+def progress_of(
+    book: Ledger, policy: Policy | None, report: Report, prd_file: Path | None = None
+) -> RunProgress:
+    """
+    The progress of the run of a report, which has its calls by story.
+
+    Args:
+        prd_file: the PRD; None: the one that is found from here upward, if there is one.
+    """
+    prd, done, left = _prd(prd_file), None, None
     if prd is not None:
         called = {row.parent or row.name for row in report.groups["story"]}
         done = sum(story.passes and story.id in called for story in prd.stories)
@@ -71,9 +83,9 @@ def progress_of(book: Ledger, policy: Policy | None, report: Report) -> RunProgr
     )
 
 
-def _prd() -> Prd | None:
+def _prd(file: Path | None) -> Prd | None:
     with suppress(click.ClickException, PolicyctlError, OSError):
-        return read_prd_file(config.find_prd(Path.cwd()))
+        return read_prd_file(config.find_prd(Path.cwd()) if file is None else file)
     return None
 
 

@@ -54,16 +54,25 @@ class SharedHealth:
 
         return self._ledger.do(change)
 
-    def records(self, since_s: float) -> dict[str, Record]:
-        """What each model did since a moment, in seconds since 1970, by the latest attempts."""
+    def seen(self, since_s: float) -> tuple[Mapping[str, Breaker], Mapping[str, Record]]:
+        """
+        The breakers, and what each model did since a moment, in seconds since 1970, by the latest attempts.
 
-        def read(sheet: Sheet) -> list[Row]:
-            return sheet.rows(_PAST, round(since_s * 1000), *_OF_THE_REQUEST, MOST_LOOKED_AT)
+        Both are of one moment, and no call waits for them.
+        """
 
+        def read(sheet: Sheet) -> tuple[list[Row], list[Row]]:
+            past = sheet.rows(_PAST, round(since_s * 1000), *_OF_THE_REQUEST, MOST_LOOKED_AT)
+            return sheet.rows(_READ), past
+
+        found, past = self._ledger.look(read)
         by_model: dict[str, list[Row]] = {}
-        for row in self._ledger.do(read):
+        for row in past:
             by_model.setdefault(row[0], []).append(row)
-        return {model: _record(rows) for model, rows in by_model.items()}
+        return (
+            {row[0]: _breaker(row) for row in found},
+            {model: _record(rows) for model, rows in by_model.items()},
+        )
 
 
 def _breaker(row: Row) -> Breaker:

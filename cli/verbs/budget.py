@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import click
 
-from ...engine.situation import level_of
-from ...ledger.windows import full_at, projected
-from ...policy.words import level_words, usd, usd_short
+from ...policy.words import usd_short
 from ...router import Engine
-from ...schemas.ledger import WindowSpend
-from ...schemas.policy import NANO, Action, Budget, Level
-from ...schemas.records import dataclass
+from ...schemas.policy import Action
 from .. import completing, config
 from ..ledgers import (
     ledger_here,
@@ -30,7 +24,8 @@ from ..ledgers import (
     with_environment,
 )
 from ..options import color_option, load_engine, policy_option
-from ..output import bad, columns, dim, good, named, note, out, paragraph, safe, strong, warned
+from ..output import dim, named, note, out, paragraph, safe
+from ..standing import Standing, level_in_force, standing_json
 from ..subverbs import SubVerbs
 
 FORMAT_VERSION = "1.0"
@@ -79,7 +74,7 @@ def status(
         now = book.clock()
         windows = book.status(run_id=run_id, story_id=story_id)
         tell_waiting(book)
-    rows = [_Standing(engine, window, now) for window in windows]
+    rows = [Standing(engine.policy, window, now) for window in windows]
     if as_json:
         out(json.dumps(_document(engine, where, now, rows), indent=2))
         return
@@ -166,116 +161,12 @@ def resume(budget: str, policies: tuple[str, ...], ledger: str | None) -> None:
         if changed
         else f"budget {named(safe(budget))} wasn't paused"
     )
-    level = _level(engine.policy.budgets[budget], window)
+    level = level_in_force(engine.policy.budgets[budget], window)
     if level is not None and level.action is Action.PAUSE:
         note(f"note: it is used up; policyctl budget raise {safe(budget)} USD gives it more")
 
 
-# --- one budget ------------------------------------------------------------------------------------------
-
-
-def _level(budget: Budget, window: WindowSpend) -> Level | None:
-    """The level that is in force at the limit in force."""
-    return level_of(_limited(budget, window), window.spend)
-
-
-def _limited(budget: Budget, window: WindowSpend) -> Budget:
-    return replace(budget, limit_nusd=window.limit_nusd)
-
-
-@dataclass(frozen=True, slots=True)
-class _Standing:
-    """A budget, its window and the clock."""
-
-    engine: Engine
-    window: WindowSpend
-    now: datetime
-
-    @property
-    def budget(self) -> Budget:
-        return self.engine.policy.budgets[self.window.budget]
-
-    @property
-    def level(self) -> Level | None:
-        return _level(self.budget, self.window)
-
-    @property
-    def next_level(self) -> Level | None:
-        levels, level = list(self.budget.levels), self.level
-        after = 0 if level is None else levels.index(level) + 1
-        return levels[after] if after < len(levels) else None
-
-    @property
-    def projected(self) -> int | None:
-        window = self.window
-        if window.starts is None or window.ends is None:
-            return None
-        return projected(window.spend.spent_nusd, window.starts, window.ends, self.now)
-
-    @property
-    def full_at(self) -> datetime | None:
-        window = self.window
-        if window.starts is None or window.ends is None:
-            return None
-        return full_at(window.spend.spent_nusd, window.limit_nusd, window.starts, window.ends, self.now)
-
-    def share(self, nusd: int) -> float | None:
-        """A sum as a percentage of the limit."""
-        return 100 * nusd / self.window.limit_nusd if self.window.limit_nusd else None
-
-    def lines(self) -> Iterator[str]:
-        window = self.window
-        scope = f" for {self.budget.scope} {safe(self.budget.scope_name or '')}" if self.budget.scope else ""
-        raised = f", raised from {usd_short(self.budget.limit_nusd)}" if window.raised else ""
-        head = f"{usd_short(window.limit_nusd)} per {self.budget.period}{scope}{raised}"
-        yield f"{strong(named(safe(window.budget)))}  {head}"
-        if window.window is None:
-            yield from columns(
-                [["window", f"none: say which {self.budget.period} with --{self.budget.period}"]]
-            )
-            return
-        yield from columns(self._rows())
-
-    def _rows(self) -> Iterator[list[str]]:
-        spend, limit = self.window.spend, self.window.limit_nusd
-        yield ["window", self._window()]
-        yield ["spent", f"{usd(spend.spent_nusd, 2)} of {usd(limit, 2)}{self._percent(spend.spent_nusd)}"]
-        if spend.held_nusd:
-            yield ["held", f"{usd(spend.held_nusd, 2)} for calls under way{self._percent(spend.held_nusd)}"]
-        if self.projected is not None:
-            over = self.projected > limit
-            text = f"{usd(self.projected, 2)} at its end{self._percent(self.projected)}"
-            yield ["projected", warned(text) if over else text]
-            if self.full_at is not None:
-                yield ["", f"at this rate the limit is reached {self._clock(self.full_at)}"]
-        yield ["level", self._levels()]
-
-    def _window(self) -> str:
-        name = safe(self.window.window or "")
-        return name if self.window.ends is None else f"from {name}, turns {self._clock(self.window.ends)}"
-
-    def _clock(self, when: datetime) -> str:
-        return f"{when.astimezone(self.engine.table.zone):%a %d %b %Y %H:%M %Z}"
-
-    def _percent(self, nusd: int) -> str:
-        share = self.share(nusd)
-        return "" if share is None else f" ({share:.1f}%)"
-
-    def _levels(self) -> str:
-        if self.window.paused:
-            return bad("paused by a person") + f"; policyctl budget resume {safe(self.window.budget)}"
-        level, then = self.level, self.next_level
-        if level is None:
-            text = good("none in force")
-        else:
-            text = (bad if level.action is Action.PAUSE else warned)(safe(level_words(level)))
-        if then is not None:
-            from_ = int(self.window.limit_nusd * then.percent / 100)
-            text += f"; next {safe(level_words(then))} ({usd_short(from_)})"
-        return text
-
-
-def _document(engine: Engine, where: Path | str, now: datetime, rows: list[_Standing]) -> dict[str, object]:
+def _document(engine: Engine, where: Path | str, now: datetime, rows: list[Standing]) -> dict[str, object]:
     """The JSON of the budgets; schemas/budget.schema.json is its shape."""
     return {
         "format_version": FORMAT_VERSION,
@@ -283,38 +174,5 @@ def _document(engine: Engine, where: Path | str, now: datetime, rows: list[_Stan
         "policy_digest": engine.policy.digest,
         "ledger": shown(where),
         "at": now.isoformat(),
-        "budgets": [_as_json(row) for row in rows],
+        "budgets": [standing_json(row) for row in rows],
     }
-
-
-def _as_json(row: _Standing) -> dict[str, object]:
-    window, budget = row.window, row.budget
-    return {
-        "name": budget.name,
-        "period": budget.period,
-        "scope": budget.scope,
-        "scope_name": budget.scope_name,
-        "window": window.window,
-        "starts": window.starts and window.starts.isoformat(),
-        "ends": window.ends and window.ends.isoformat(),
-        **_money("limit", window.limit_nusd),
-        "raised": window.raised,
-        "paused": window.paused,
-        **_money("spent", window.spend.spent_nusd),
-        **_money("held", window.spend.held_nusd),
-        "spent_percent": row.share(window.spend.spent_nusd),
-        **_money("projected", row.projected),
-        "full_at": row.full_at and row.full_at.isoformat(),
-        "level": _level_json(row.level),
-        "next_level": _level_json(row.next_level),
-    }
-
-
-def _level_json(level: Level | None) -> dict[str, object] | None:
-    if level is None:
-        return None
-    return {"percent": float(level.percent), "action": level.action.value, "text": level_words(level)}
-
-
-def _money(name: str, nusd: int | None) -> dict[str, object]:
-    return {f"{name}_usd": None if nusd is None else nusd / NANO, f"{name}_nusd": nusd}
