@@ -8,6 +8,7 @@ at full size.
 from __future__ import annotations
 
 import dataclasses
+import gc
 import os
 import random
 import tracemalloc
@@ -199,6 +200,27 @@ def test_a_mistake_is_told_in_the_same_words(
     assert isinstance(found[0], tuple), found[0]
 
 
+TWO_PRICES = """
+model bent is offline/bent costs $1.50 in, $3.00 out can nothing
+model flat is offline/flat costs $1.00 in, $4.00 out can nothing
+tier only_one from complexity 0 has bent, flat
+"""
+
+
+def test_costs_that_are_nearly_equal_are_compared_exactly() -> None:
+    """
+    With two tokens in for each one out both models cost the same, and the name decides.
+    """
+    engine = Engine.from_text(TWO_PRICES)
+    situation = engine.situation(NOW)
+    for out in (1, 1_000, 10**9, 10**13):
+        for more, head in ((-1, "bent"), (1, "flat"), (0, "bent"), (-1, "bent"), (1, "flat")):
+            values = {"complexity": 1, "input_tokens": 2 * out + more, "output_tokens": out}
+            chains = {name: ask().chain for name, ask in ways(engine, values, situation).items()}
+
+            assert dict.fromkeys(chains, (head,)) == chains
+
+
 def test_capabilities_that_come_once_are_read_once(engines: Callable[[int], Engine]) -> None:
     """
     What is required may be given by a generator.
@@ -286,7 +308,7 @@ def test_memory_stays_flat(engines: Callable[[int], Engine], monkeypatch: pytest
         monkeypatch.setattr(finished, "MOST_KINDS", 50)
         monkeypatch.setattr(finished, "MOST_KEPT", 200)
         monkeypatch.setattr(finished, "MOST_PLACES", 500)
-    engine, each = engines(100), 1_000_000 if SOAK else 500
+    engine, each = engines(100), 1_000_000 if SOAK else 300
     situation = engine.situation(NOW)
     rng = random.Random("memory")  # noqa: S311
 
@@ -296,13 +318,24 @@ def test_memory_stays_flat(engines: Callable[[int], Engine], monkeypatch: pytest
             if rng.random() < (0.001 if SOAK else 0.3):
                 extra = {"branch": f"b{rng.random()}", "story_models": ("eye",), "kind": f"k{rng.random()}"}
                 engine.decide({**values, **extra}, situation=situation)
-        return tracemalloc.get_traced_memory()[0]
+        return held()
 
-    tracemalloc.start()
+    if not SOAK:
+        tracemalloc.start()
     try:
         after_first = run("0")
         later = [run(str(number)) for number in range(1, 10 if SOAK else 4)]
     finally:
         tracemalloc.stop()
 
-    assert max(later) - after_first < (2_000_000 if SOAK else 100_000)
+    assert max(later) - after_first < (8_000_000 if SOAK else 100_000)
+
+
+def held() -> int:
+    """
+    The bytes that are held: what Python was asked for; in a soak, where that is too slow, the process's.
+    """
+    if not SOAK:
+        return tracemalloc.get_traced_memory()[0]
+    gc.collect()
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
