@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from .schemas.errors import PolicyError as PolicyError
     from .schemas.errors import ProviderError as ProviderError
     from .schemas.errors import RequestError as RequestError
+    from .schemas.errors import RouterError as RouterError
     from .schemas.errors import RoutingError as RoutingError
     from .schemas.errors import RunError as RunError
     from .schemas.errors import StoryError as StoryError
@@ -69,6 +70,7 @@ _HOMES = {
     "ProviderError": "schemas.errors",
     "RequestError": "schemas.errors",
     "RunError": "schemas.errors",
+    "RouterError": "schemas.errors",
     "RoutingError": "schemas.errors",
     "ChainError": "schemas.errors",
     "GateError": "schemas.errors",

@@ -43,6 +43,7 @@ from .schemas.errors import (
     PolicyctlError,
     Problem,
     RequestError,
+    RouterError,
     RoutingError,
 )
 from .schemas.health import Health
@@ -114,6 +115,7 @@ class Router:
         self._available = available_models(models, self._environ) if adapters is None else None
         self._scratch: TemporaryDirectory[str] | None = None
         self._starting = threading.Lock()
+        self._closed, self._pid = False, os.getpid()
         self._loop: LoopThread | None = None
         self._executor: Executor | None = None
 
@@ -179,9 +181,10 @@ class Router:
     def close(self) -> None:
         """End what is under way, let go of connections, and close the ledger."""
         with self._starting:
+            self._closed = True
             loop, self._loop = self._loop, None
             executor, self._executor = self._executor, None
-        if loop is not None and executor is not None:
+        if loop is not None and executor is not None and self._pid == os.getpid():
             loop.close(executor.aclose)
         if self._alerts is not None:
             self._alerts.close()
@@ -366,9 +369,11 @@ class Router:
         return replace(decision, outcome=Outcome.NO_MODEL, chain=(), refusal=f"{key} can't serve: {why}")
 
     def _running(self) -> tuple[LoopThread, Executor]:
-        """The loop and the executor, started when they are first needed."""
+        """The loop and the executor, started when they are first needed, in a fork anew."""
         with self._starting:
-            if self._loop is None or self._executor is None:
+            if self._closed:
+                raise RouterError("the router was closed")
+            if self._loop is None or self._executor is None or self._pid != os.getpid():
                 from .providers.executor import Executor
                 from .providers.loop import LoopThread
 
@@ -376,7 +381,7 @@ class Router:
                 self._executor = Executor(
                     self.engine.policy, adapters, self.engine.attempt, self.health, self._purse()
                 )
-                self._loop = LoopThread()
+                self._loop, self._pid = LoopThread(), os.getpid()
             return self._loop, self._executor
 
     def _purse(self) -> Purse | None:

@@ -10,10 +10,9 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import replace
-from typing import Any
 
 from ..schemas.calls import Adapters, Answer, Piece
 from ..schemas.decision import Decision, Outcome
@@ -25,6 +24,7 @@ from ..schemas.policy import FailureKind, Model, Policy
 from ..schemas.request import Failure
 from ..schemas.run import Changed, Ended, Ending, Event, Observer, Result
 from .behaviour import Allowance
+from .ending import to_its_end
 from .purser import Purser
 from .step import Course, Lost, Opened, Services, Step, Won
 
@@ -179,23 +179,22 @@ class _Walk:
             return self._nobody()
         while True:
             done = await self._some_are_done()
-            if self.course.left_s(self.services.clock()) <= 0 and not done:
-                return self._result(Ending.FAILED, words=self._words("the deadline has passed"))
-            ended = [task.result() for task in sorted(done, key=self.legs.__getitem__)]
-            for task in done:
+            in_order = sorted(done, key=self.legs.__getitem__)
+            winner = next((task for task in in_order if _won(task) is not None), None)
+            if winner is not None:
+                return await self._alone(winner)
+            for task in in_order:
+                leg = task.result()  # what a step raised by mistake ends the run, and `_end_legs` the others
                 del self.legs[task]
-            winners = [leg for leg in ended if isinstance(leg, Won)]
-            if winners:
-                for late in winners[1:]:
-                    await _dropped(late)
-                await self._end_legs()
-                return winners[0]
-            for leg in ended:
-                if isinstance(leg, Lost):
-                    self._note_loss(leg)
+                assert isinstance(leg, Lost)
+                self._note_loss(leg)
             stopped = next((leg for leg in self.lost if leg.stop), None)
             if stopped is not None:
+                await self._end_legs()  # first: what they may be billed belongs to the result
                 return self._result(Ending.FAILED, words=self._words(f"{stopped.model.key}: {stopped.words}"))
+            if self.course.left_s(self.services.clock()) <= 0:
+                await self._end_legs()
+                return self._result(Ending.FAILED, words=self._words("the deadline has passed"))
             if done and self.legs:
                 continue
             await self._replan()
@@ -250,17 +249,23 @@ class _Walk:
         if any(leg.kind in escalation.kinds for escalation in self.services.policy.escalations):
             self.failures.append(Failure(leg.kind.value, self.plan.decision.tier))
 
+    async def _alone(self, winner: asyncio.Task[Won | Lost]) -> Won:
+        """The winner, when the other legs have ended."""
+        won = winner.result()
+        assert isinstance(won, Won)
+        del self.legs[winner]
+        try:
+            await self._end_legs()
+        except BaseException:
+            await to_its_end(_dropped(won))
+            raise
+        return won
+
     async def _end_legs(self) -> None:
         """Cancel what is still running, and hear it out, so that no hold and no task is left behind."""
-        legs = list(self.legs)
-        self.legs.clear()
-        for task in legs:
-            task.cancel()
+        legs, self.legs = list(self.legs), {}
         if legs:
-            await _heard_out(legs)
-        for task in legs:
-            if not task.cancelled() and isinstance(leg := task.result(), Won):
-                await _dropped(leg)
+            await to_its_end(_ended(legs))
 
     # --- deciding anew -----------------------------------------------------------------------------------
 
@@ -303,6 +308,8 @@ class _Walk:
         now = self.plan.decision
         if now.no_way_up or now.tier is None or won.decision.tier is None:
             return False
+        if now.chain and not self._next_models():
+            return False  # all of the higher tier have been asked already
         return tiers.index(now.tier) > tiers.index(won.decision.tier)
 
     # --- how it ends -------------------------------------------------------------------------------------
@@ -346,8 +353,14 @@ class _Walk:
 
     def _tell(self, event: Event) -> None:
         self.events.append(event)
-        if self._observe is not None:
+        if self._observe is None:
+            return
+        try:
             self._observe(event)
+        except Exception as error:
+            # Whoever looks on can't spoil what is paid for.
+            said = {"message": "an observer of policyctl raised", "exception": error}
+            asyncio.get_running_loop().call_exception_handler(said)
 
 
 class _Handed:
@@ -384,42 +397,36 @@ class _Handed:
         return None
 
     async def _close(self) -> None:
-        closing = asyncio.ensure_future(_close_stream(self._opened, self.answer, self.error))
-        await _heard_out([closing])
+        await to_its_end(_close_stream(self._opened, self.answer, self.error))
+
+
+async def _ended(legs: Sequence[asyncio.Task[Won | Lost]]) -> None:
+    for task in legs:
+        task.cancel()
+    await asyncio.wait(legs)
+    for task in legs:
+        won = _won(task)
+        if won is not None:
+            await _dropped(won)
+
+
+def _won(task: asyncio.Task[Won | Lost]) -> Won | None:
+    """What a leg that has ended won, if it did."""
+    if task.cancelled() or task.exception() is not None:
+        return None
+    leg = task.result()
+    return leg if isinstance(leg, Won) else None
 
 
 async def _dropped(won: Won) -> None:
     """Settle a stream that began too late to be listened to. A whole answer is settled already."""
     if won.opened is not None:
-        closing = asyncio.ensure_future(_close_stream(won.opened, None, None))
-        await _heard_out([closing])
+        await _close_stream(won.opened, None, None)
 
 
 async def _close_stream(opened: Opened, answer: Answer | None, error: ProviderError | None) -> None:
     await opened.feed.close()
     await opened.settle(answer, error)
-
-
-async def _heard_out(tasks: Iterable[asyncio.Future[Any]]) -> None:
-    """
-    Wait for tasks that are ending, whoever cancels us meanwhile; that is told when they are done.
-
-    Raises:
-        what a task raised that wasn't cancelled.
-    """
-    cancelled = False
-    tasks = list(tasks)
-    waiting = set(tasks)
-    while waiting:
-        try:
-            _, waiting = await asyncio.wait(waiting)
-        except asyncio.CancelledError:
-            cancelled = True
-    if cancelled:
-        raise asyncio.CancelledError
-    for task in tasks:
-        if not task.cancelled():
-            task.result()
 
 
 def _smaller(model: Model, tokens: int) -> bool:

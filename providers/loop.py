@@ -14,28 +14,41 @@ from concurrent.futures import Future
 from contextlib import suppress
 from typing import Any, TypeVar
 
+from ..schemas.errors import RouterError
+
 T = TypeVar("T")
 
 ENDING_S = 0.8
 """How long a call that is interrupted may take to settle."""
 
+_CLOSED = "the router was closed"
+
 
 class _Work(Future[T]):
     """A coroutine on its way, that can be asked to end and then still be waited for."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, T]) -> None:
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        coroutine: Coroutine[Any, Any, T],
+        tasks: set[asyncio.Task[Any]],
+    ) -> None:
         super().__init__()
-        self._loop, self._coroutine = loop, coroutine
+        self._loop, self._coroutine, self._tasks = loop, coroutine, tasks
         self._task: asyncio.Task[T] | None = None
+        self._asked_to_end = False
         loop.call_soon_threadsafe(self._start)
 
     def _start(self) -> None:
         self._task = self._loop.create_task(self._coroutine)
+        self._tasks.add(self._task)
         self._task.add_done_callback(self._done)
 
     def _done(self, task: asyncio.Task[T]) -> None:
+        self._tasks.discard(task)
         if task.cancelled():
-            self.set_exception(asyncio.CancelledError())
+            # Who didn't ask for it isn't to think that he was cancelled.
+            self.set_exception(asyncio.CancelledError() if self._asked_to_end else RouterError(_CLOSED))
         elif (error := task.exception()) is not None:
             self.set_exception(error)
         else:
@@ -43,24 +56,40 @@ class _Work(Future[T]):
 
     def end(self) -> None:
         """Ask it to end."""
-        self._loop.call_soon_threadsafe(lambda: self._task is not None and self._task.cancel())
+
+        def cancel() -> None:
+            self._asked_to_end = True
+            if self._task is not None:
+                self._task.cancel()
+
+        with suppress(RuntimeError):  # the loop has ended, and the work with it
+            self._loop.call_soon_threadsafe(cancel)
 
 
 class LoopThread:
-    """A loop that starts when it is first used, and ends by `close`."""
+    """A loop that starts when it is first used, and ends for good by `close`."""
 
     def __init__(self) -> None:
         self._starting = threading.Lock()
+        self._closed = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._last: Callable[[], Coroutine[Any, Any, None]] | None = None
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._open: set[AsyncGenerator[Any, None]] = set()
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """
         Wait for a coroutine.
 
         An interrupt (Ctrl-C) ends it, and is raised when it has settled what it had begun.
+
+        Raises:
+            RouterError: it was closed, or is meanwhile; or it is its own thread that would wait.
         """
+        if threading.current_thread() is self._thread:
+            coroutine.close()
+            raise RouterError("a request can't wait for another on the router's own loop: await `acomplete`")
         work = self._begun(coroutine)
         try:
             return work.result()
@@ -78,12 +107,14 @@ class LoopThread:
         try:
             return await asyncio.shield(waiting)
         except asyncio.CancelledError:
+            waiting.add_done_callback(_looked_at)
             work.end()
             await asyncio.wait({waiting}, timeout=ENDING_S)
             raise
 
     def iterate(self, pieces: AsyncGenerator[T, None]) -> Generator[T, None, None]:
         """What comes, as it comes; closing the iterator closes the generator."""
+        self._open.add(pieces)
         try:
             while True:
                 try:
@@ -92,10 +123,15 @@ class LoopThread:
                     return
                 yield piece
         finally:
-            self.run(pieces.aclose())
+            with suppress(RouterError):  # closed with the loop
+                if threading.current_thread() is self._thread:
+                    self._begun(self._let_go(pieces))  # thrown away, and found there to be garbage
+                else:
+                    self.run(self._let_go(pieces))
 
     async def aiterate(self, pieces: AsyncGenerator[T, None]) -> AsyncGenerator[T, None]:
         """The same for a caller on a loop of his own."""
+        self._open.add(pieces)
         try:
             while True:
                 try:
@@ -104,7 +140,8 @@ class LoopThread:
                     return
                 yield piece
         finally:
-            await self.arun(pieces.aclose())
+            with suppress(RouterError):  # closed with the loop
+                await self.arun(self._let_go(pieces))
 
     def close(self, last: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """
@@ -114,8 +151,9 @@ class LoopThread:
             last: called on the loop when nothing else runs there any more.
         """
         with self._starting:
+            self._closed = True
             loop, self._loop = self._loop, None
-            thread, self._thread = self._thread, None
+            thread = self._thread
         if loop is not None and thread is not None:
             self._last = last
             loop.call_soon_threadsafe(loop.stop)
@@ -123,13 +161,16 @@ class LoopThread:
 
     def _begun(self, coroutine: Coroutine[Any, Any, T]) -> _Work[T]:
         with self._starting:
+            if self._closed:
+                coroutine.close()
+                raise RouterError(_CLOSED)
             if self._loop is None:
                 self._loop = asyncio.new_event_loop()
                 self._thread = threading.Thread(
                     target=self._live, args=(self._loop,), name="policyctl-loop", daemon=True
                 )
                 self._thread.start()
-            return _Work(self._loop, coroutine)
+            return _Work(self._loop, coroutine, self._tasks)
 
     def _live(self, loop: asyncio.AbstractEventLoop) -> None:
         asyncio.set_event_loop(loop)
@@ -142,14 +183,27 @@ class LoopThread:
             loop.close()
 
     async def _end(self) -> None:
-        rest = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in rest:
+        """Cancel what callers began, and nothing else: what they began themselves they end in order."""
+        tasks = list(self._tasks)
+        for task in tasks:
             task.cancel()
-        if rest:
-            await asyncio.wait(rest)
+        if tasks:
+            await asyncio.wait(tasks)
+        for pieces in list(self._open):
+            await self._let_go(pieces)
         if self._last is not None:
             await self._last()
+
+    async def _let_go(self, pieces: AsyncGenerator[Any, None]) -> None:
+        self._open.discard(pieces)
+        await pieces.aclose()
 
 
 async def _next(pieces: AsyncGenerator[T, None]) -> T:
     return await anext(pieces)
+
+
+def _looked_at(waiting: asyncio.Future[Any]) -> None:
+    """Nobody waits for what comes of it; asyncio would complain of that."""
+    if not waiting.cancelled():
+        waiting.exception()

@@ -10,11 +10,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from inspect import iscoroutinefunction
 from typing import TypeVar, cast
 
 from ..schemas.calls import Answer
 from ..schemas.job import Gate
+from .ending import to_its_end
 
 T = TypeVar("T")
 
@@ -44,7 +46,9 @@ class Purser:
         try:
             return await asyncio.shield(future)
         except asyncio.CancelledError:
-            await _to_its_end(asyncio.ensure_future(_undone(loop, self._pool, future, undo)))
+            # What the work or its undoing raised is nobody's any more: being cancelled comes first.
+            with suppress(Exception):
+                await to_its_end(_undone(loop, self._pool, future, undo))
             raise
 
     async def judge(self, gate: Gate, answer: Answer) -> bool:
@@ -67,13 +71,3 @@ async def _undone(
     undo: Callable[[T], object],
 ) -> None:
     await loop.run_in_executor(pool, undo, await future)
-
-
-async def _to_its_end(task: asyncio.Future[None]) -> None:
-    """Wait for a task whatever else is cancelled: it is short."""
-    while not task.done():
-        try:
-            await asyncio.wait({task})
-        except asyncio.CancelledError:
-            continue
-    task.result()

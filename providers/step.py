@@ -21,6 +21,7 @@ from ..schemas.ledger import Attempt, Denied, Hold, Purse, Usage
 from ..schemas.policy import FailureKind, Model, Policy
 from ..schemas.run import Ended, Event, Next, Skipped, Started
 from .behaviour import Allowance, Then, after, jittered, retry_for
+from .ending import to_its_end
 from .feed import Feed
 from .purser import Purser
 from .sizes import most_input_tokens, most_nusd, most_output_tokens
@@ -163,14 +164,14 @@ class Step:
             answer = await self._asked(call)
             await self._keep(answer)
         except ProviderError as error:
-            return await self._failed(key, number, began_s, error)
+            return await to_its_end(self._failed(key, number, began_s, error))
         except BaseException as error:
             cancelled = isinstance(error, asyncio.CancelledError)
             kind = FailureKind.CANCELLED if cancelled else FailureKind.BAD_RESPONSE
-            await self._given_up(key, number, began_s, kind)
+            await to_its_end(self._given_up(key, number, began_s, kind))
             raise
         if isinstance(answer, Answer):
-            await self._answered(key, number, began_s, answer)
+            await to_its_end(self._answered(key, number, began_s, answer))
             return Won(self.model, self.index, self.decision, answer)
         first, feed = answer
         opened = Opened(first, feed, self._settler(key, number, began_s))

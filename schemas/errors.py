@@ -10,6 +10,7 @@ PolicyctlError
 │   ├── RoutingError    no model can serve it, a rule or a budget refused it; carries the Decision
 │   ├── ChainError      every step failed
 │   └── GateError       a gate failed, and no tier is left to rise to
+├── RouterError     a router was closed, or would wait for itself
 ├── SettingError    a setting of the machine can't be what it is; carries the Problem
 └── LedgerError     the ledger can't answer, so nothing may be spent
     └── LedgerMisuse    it was asked what can't be, such as a key for two calls; nothing happened
@@ -66,6 +67,10 @@ class StoryError(PolicyctlError):
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem.message)
         self.problem = problem
+
+
+class RouterError(PolicyctlError):
+    """A router can't be used as it is: it was or is being closed, or would wait for itself."""
 
 
 class SettingError(PolicyctlError):
