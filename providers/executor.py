@@ -58,6 +58,7 @@ class Executor:
             policy=policy,
             adapters=adapters,
             ready={},
+            loading=asyncio.Lock(),
             attempt_for=attempt_for,
             health=health,
             purse=purse,

@@ -45,6 +45,7 @@ class Services:
     policy: Policy
     adapters: Adapters
     ready: dict[str, Adapter]
+    loading: asyncio.Lock
     attempt_for: Callable[..., Attempt]
     health: Health
     purse: Purse | None
@@ -213,11 +214,13 @@ class Step:
 
     async def _loaded(self) -> Adapter:
         ready = self.services.ready
-        if self.model.key not in ready:
+        if self.model.key in ready:
+            return ready[self.model.key]
+        async with self.services.loading:  # one adapter each, however many ask for the first time at once
             ready[self.model.key] = await self.services.purser.ask(
                 lambda: self.services.adapters.for_model(self.model)
             )
-        return ready[self.model.key]
+            return ready[self.model.key]
 
     # --- money ---------------------------------------------------------------------------------------
 

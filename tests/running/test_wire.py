@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import threading
 import time
 import traceback
+import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -305,6 +307,21 @@ def test_many_at_once_over_sockets(fakes: FakeProviders, make: Make, name: str) 
 
     assert [f"echo: number {n}" for n in range(200)] * 2 == answers
     assert before == _ours()
+
+
+def test_first_requests_at_once_share_one_client(fakes: FakeProviders, make: Make) -> None:
+    """
+    However many ask for the first time at once, all connections are closed with the router.
+    """
+    router = make(policy_of(fakes, "openai"))
+    with ThreadPoolExecutor(16) as pool:
+        list(pool.map(lambda n: router.complete(f"number {n}", complexity=1), range(64)))
+    router.close()
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        gc.collect()
+
+    assert [] == [str(warning.message) for warning in told]
 
 
 def _ours() -> list[str]:
