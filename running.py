@@ -330,12 +330,14 @@ class Router:
         alone: str | None = None,
         run_id: str | None = None,
         story_id: str | None = None,
+        explained: bool = False,
     ) -> Plan:
         """
         Decide for a request as things stand now: what is spent, whose key is there, who is in cooldown.
 
         Args:
             alone: the only model that may serve; None: the whole chain.
+            explained: also say which models are left out for want of a key.
 
         Raises:
             RequestError: it can't be decided.
@@ -350,12 +352,24 @@ class Router:
         decision = engine.decide(request, situation=situation)
         if alone is not None:
             return Plan(self._alone(decision, request, situation, alone))
+        left_out = self._left_out(engine, decision, request, situation) if explained else ()
         together = frozenset[str]()
         fallback = engine.policy.fallback
         if fallback is not None and fallback.parallel and decision.chain:
             verdicts = engine.explain(request, situation=situation).verdicts
             together = frozenset(v.model for v in verdicts if v.kept and v.source == "fallback list")
-        return Plan(decision, together)
+        return Plan(decision, together, left_out)
+
+    def _left_out(
+        self, engine: Engine, decision: Decision, request: Request, situation: Situation
+    ) -> tuple[tuple[str, str], ...]:
+        """The models that would be in the chain if their keys were here, and why they aren't."""
+        if self._available is None or all(key in self._available for key in engine.policy.models):
+            return ()
+        state = situation.state
+        whole = engine.decide(request, now=state.now, spend=state.spend, down=state.down).chain
+        missing = (key for key in whole if key not in decision.chain and key not in self._available)
+        return tuple((key, situation.unusable[key]) for key in missing)
 
     def _alone(self, decision: Decision, request: Request, situation: Situation, name: str) -> Decision:
         """A decision for one model only; where it can't serve, the refusal says why."""
@@ -417,10 +431,14 @@ class _Planner:
     ) -> None:
         self._router, self._request, self._alone = router, request, alone
         self._run_id, self._story_id = run_id, story_id
+        self._first = True
 
     def __call__(self, failures: tuple[Failure, ...]) -> Plan:
         request = replace(self._request, failures=(*self._request.failures, *failures))
-        return self._router.plan(request, alone=self._alone, run_id=self._run_id, story_id=self._story_id)
+        first, self._first = self._first, False
+        return self._router.plan(
+            request, alone=self._alone, run_id=self._run_id, story_id=self._story_id, explained=first
+        )
 
 
 def alerts_of(engine: Engine, ledger: Ledger, environ: Mapping[str, str]) -> AlertWatch | None:

@@ -22,7 +22,7 @@ from ..schemas.job import Job, Plan
 from ..schemas.ledger import Attempt, Purse
 from ..schemas.policy import FailureKind, Model, Policy
 from ..schemas.request import Failure
-from ..schemas.run import Changed, Ended, Ending, Event, Observer, Result
+from ..schemas.run import Changed, Ended, Ending, Event, Observer, Result, Skipped
 from .behaviour import Allowance
 from .ending import to_its_end
 from .purser import Purser
@@ -124,7 +124,7 @@ class _Walk:
     async def to_the_end(self) -> Result:
         """Walk until a model's answer passes, or nobody is left."""
         try:
-            self.plan = await self._planned()
+            await self._begin()
             kept = await self._kept()
             while True:
                 won = kept or await self._first_answer()
@@ -143,7 +143,7 @@ class _Walk:
     async def pieces(self) -> AsyncGenerator[Piece | Result, None]:
         """Walk until a model's first piece has come; then hand over all of them, and the result."""
         try:
-            self.plan = await self._planned()
+            await self._begin()
             won = await self._first_answer()
         finally:
             await self._end_legs()
@@ -267,6 +267,12 @@ class _Walk:
         legs, self.legs = list(self.legs), {}
         if legs:
             await to_its_end(_ended(legs))
+
+    async def _begin(self) -> None:
+        self.plan = await self._planned()
+        for key, why in self.plan.left_out:
+            provider = self.services.policy.models[key].provider
+            self._tell(Skipped(model=key, provider=provider, step=0, at_s=0.0, why=why))
 
     # --- deciding anew -----------------------------------------------------------------------------------
 

@@ -13,10 +13,15 @@ from .request import Failure
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A decision, and which models of its chain start together once those before them have failed."""
+    """
+    A decision, and which models of its chain start together once those before them have failed.
+
+    `left_out` are models that would be in the chain if this machine had their key, each with the reason.
+    """
 
     decision: Decision
     together: frozenset[str] = frozenset()
+    left_out: tuple[tuple[str, str], ...] = ()
 
 
 class Planner(Protocol):

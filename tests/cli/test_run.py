@@ -272,3 +272,18 @@ def test_a_schema_is_followed_or_it_is_a_failure(here: Path) -> None:
 
     assert '{"rivers": ["Rhine"]}' == ran.json["text"]
     assert ["bad_response", None] == [attempt["kind"] for attempt in ran.json["attempts"]]
+
+
+def test_a_model_without_its_key_is_skipped_with_the_reason(here: Path) -> None:
+    """
+    What the chain would have is named where its key is missing, and the next model answers.
+    """
+    policy = POLICY.replace("small  is offline/small ", "small is openai/gpt-5").replace(
+        "can tools\n", "can tools  key NO_SUCH_KEY\n", 1
+    )
+    (here / "policyctl.policy").write_text(policy, encoding="utf-8")
+    ran = call("complete", "hello", "--complexity", "1", at=here)
+
+    assert 0 == ran.code, ran.err
+    assert "[skipped] small: no key: NO_SUCH_KEY isn't set\n" in ran.err
+    assert "middle answered" in ran.err
