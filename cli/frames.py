@@ -86,8 +86,8 @@ class Frame:
     def _models(self) -> Iterator[str]:
         yield ""
         yield strong(f"Models, the last {model_health.span(model_health.HOUR_S)}")
-        yield from columns(model_health.row(each) for each in self.models if each.state != "unknown")
-        unasked = [safe(each.model.key) for each in self.models if each.state == "unknown"]
+        yield from columns(model_health.row(each) for each in self.models if _is_known(each))
+        unasked = [safe(each.model.key) for each in self.models if not _is_known(each)]
         if unasked:
             yield from map(dim, paragraph(f"not asked: {', '.join(unasked)}", indent=2))
 
@@ -102,6 +102,10 @@ class Frame:
             "budgets": [standing_json(budget) for budget in self.budgets],
             "models": [model_health.as_json(model) for model in self.models],
         }
+
+
+def _is_known(each: model_health.Looked) -> bool:
+    return each.record.calls > 0 or each.state != "unknown"
 
 
 def _run_json(run: Run) -> dict[str, object]:

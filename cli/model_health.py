@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from ..policy.words import listed_count
 from ..providers.keys import CLI_PROGRAM
 from ..schemas.health import Breaker, Record
 from ..schemas.policy import Model
@@ -94,6 +95,8 @@ def _state(record: Record, breaker: Breaker, wait_s: float, lacks: str | None) -
         return "degraded", f"its cooldown has passed; the next call is a probe{error}"
     if record.calls == 0:
         return "unknown", "nobody has asked it"
+    if record.answers == 0:
+        return "unknown", f"not answered, but that was {listed_count(record.calls, 'call')} only{error}"
     if record.calls >= ENOUGH and record.answers < FEW * record.calls:
         return "degraded", f"{record.calls - record.answers} of {record.calls} calls failed{error}"
     if record.p95_ms is not None and record.p95_ms > SLOW_MS:

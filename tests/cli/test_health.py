@@ -18,8 +18,9 @@ model weak  is offline/weak  costs $1 in, $4 out  can nothing
 model slow  is offline/slow  costs $1 in, $4 out  can nothing
 model dead  is offline/dead  costs $1 in, $4 out  can nothing
 model idle  is offline/idle  costs $1 in, $4 out  can nothing
+model once  is offline/once  costs $1 in, $4 out  can nothing
 model locked is openai/gpt-5 costs $1 in, $4 out  can nothing  key NO_SUCH_KEY
-tier single from complexity 0 has good, weak, slow, dead, idle, locked
+tier single from complexity 0 has good, weak, slow, dead, idle, once, locked
 fallback to dead, good
 """
 
@@ -47,6 +48,7 @@ def here(tmp_path: Path) -> Path:
         past("weak", 8, 2)
         past("slow", 10, 0, 45_000)
         past("dead", 0, 4)
+        past("once", 0, 1)
     return tmp_path
 
 
@@ -70,6 +72,7 @@ def test_each_model_has_its_state(here: Path) -> None:
         "slow": "degraded",
         "dead": "down",
         "idle": "unknown",
+        "once": "unknown",
         "locked": "no key",
     } == states(ran)
     dead = next(model for model in ran.json["models"] if model["model"] == "dead")

@@ -6,6 +6,7 @@ What the README and its like show is what happens: each command is run, each pol
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -13,12 +14,14 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from policyctl import Ledger, Usage
 from policyctl.policy.check import check_text
-from policyctl.router import price_book
+from policyctl.router import Engine, price_book
 from policyctl.schemas.decision import Missed
 
 ROOT = Path(__file__).parent.parent.parent
@@ -29,10 +32,64 @@ PAGES = {
     "examples/README.md": ".",
     "examples/case-studies/README.md": "case-studies",
     "docs/plan.md": "team",
+    "docs/features.md": "claude-loop",
+    "docs/troubleshooting.md": "claude-loop",
 }
 """Pages with commands, and the folder of examples/ in which a reader types them."""
 
+WITH_A_PAST = ("docs/features.md", "docs/troubleshooting.md")
+"""Pages whose reader has a ledger, a file of the older form and no keys."""
+
+PAST = (
+    ("US-036", "claude-haiku", 4_000, 800, 900, {}),
+    ("US-037", "deepseek-chat", 0, 0, 60_000, {"error": "timeout"}),
+    ("US-037", "deepseek-chat", 0, 0, 60_000, {"error": "timeout"}),
+    ("US-037", "deepseek-chat", 0, 0, 60_000, {"error": "timeout"}),
+    ("US-037", "claude-sonnet", 3_000, 600, 2_100, {"fallback_used": True}),
+    ("US-038", "gemini-pro", 0, 0, 300, {"error": "auth"}),
+    ("US-038", "claude-code-cli", 6_000, 1_200, 9_000, {"fallback_used": True}),
+    ("US-039", "litellm/gpt-4o", 8_000, 1_600, 2_400, {}),
+    ("US-039", "claude-opus", 8_000, 1_600, 6_300, {"escalation": "escalated to powerful"}),
+    ("US-042", "gemini-flash", 9_000, 1_800, 1_100, {}),
+    ("US-043", "claude-opus", 12_000, 2_400, 7_200, {}),
+)
+"""Calls of the last minutes: story, model, tokens in and out, milliseconds, and what is special."""
+
+OLDER_FORM = """\
+timeRules:
+  - name: development_hours
+    schedule: "Mon-Fri 9am-5pm"
+    preferred_tier: cheap
+  - name: production_deploy
+    trigger: "git branch | grep main"
+    preferred_tier: powerful
+alerts:
+  - name: expensive_story_detected
+    condition: story_cost > 5.0
+    action: slack_webhook
+    webhook_url: https://hooks.slack.com/services/T0/B0/x
+"""
+
 CONSOLE = re.compile(r"(```console\n\$ (policyctl [^\n]*)\n)(.*?)(```)", re.DOTALL)
+NAMED = re.compile(r"`((?:[A-Z_]+=\S+ )?policyctl [^`\n]+)`")
+PLACEHOLDER = re.compile(r"\b(FILE|FOLDER|OLD|NEW)\b|…")
+CARRY_OUT = """\
+import contextlib, io, json, os, shlex, sys
+from policyctl.cli.main import run
+ends, before = [], dict(os.environ)
+for command in json.loads(os.environ["COMMANDS"]):
+    words = shlex.split(command)
+    start = words.index("policyctl")
+    os.environ.clear()
+    os.environ.update(before | dict(word.split("=", 1) for word in words[:start]))
+    sys.argv = words[start:]
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        try:
+            run()
+        except SystemExit as end:
+            ends.append(end.code)
+print(json.dumps(ends), file=sys.stderr)
+"""
 TYPOS = (
     ("prefers litellm/gpt-4o, gemini", "perfers litellm/gpt-4o, gemini"),
     ("during off_hours", "during of_hours"),
@@ -54,18 +111,67 @@ def workplace(folder: Path) -> Path:
     return copy
 
 
+def with_a_past(folder: Path) -> None:
+    """Give a folder a ledger with calls of the last minutes, and a file of the older form."""
+    engine, home, now = Engine.load(folder / "claude-loop.policy"), folder / ".claude-loop", datetime.now(UTC)
+    log = home / "logs" / "provider_usage.jsonl"
+    with Ledger(home / "policyctl.db", engine.policy, log=log, create=True) as ledger:
+        for number, (story, model, tokens_in, tokens_out, latency_ms, special) in enumerate(PAST):
+            about = {name: value for name, value in special.items() if name != "error"}
+            attempt = engine.attempt(f"call-{number}:1:1", model, run_id="run-7", story_id=story, **about)
+            usage = Usage(
+                input_tokens=tokens_in,
+                output_tokens=tokens_out,
+                latency_ms=latency_ms,
+                success="error" not in special,
+                error=special.get("error"),
+            )
+            assert ledger.record(attempt, usage, when=now - timedelta(seconds=len(PAST) - number))
+    (folder / "lib").mkdir()
+    (folder / "lib" / "llm_providers.yaml").write_text(OLDER_FORM, encoding="utf-8")
+
+
+def place(page: str, folder: Path) -> Path:
+    """Where a reader of a page types its commands."""
+    here = workplace(folder) / PAGES[page]
+    if page in WITH_A_PAST:
+        with_a_past(here)
+    return here
+
+
 def run(command: str, here: Path) -> str:
-    """What a command prints, on stdout and stderr, with the one figure that is never the same taken out."""
+    """What a command prints, on stdout and stderr, without what is never the same."""
+    return steady(spoken(command, here)[1])
+
+
+def spoken(command: str, here: Path) -> tuple[int, str]:
+    """How a command ends, and what it prints on stdout and stderr."""
     code = "import sys; from policyctl.cli.main import run; sys.argv[0] = 'policyctl'; run()"
     words = [sys.executable, "-c", code, *shlex.split(command)[1:]]
-    environment = {k: v for k, v in os.environ.items() if k not in ("FORCE_COLOR", "COLUMNS")}
-    done = subprocess.run(words, cwd=here, capture_output=True, text=True, check=False, env=environment)
-    return steady(done.stdout + done.stderr)
+    done = subprocess.run(
+        words,
+        cwd=here,
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment(),
+        stdin=subprocess.DEVNULL,
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+def environment() -> dict[str, str]:
+    """The environment of a reader who has no keys and has set nothing."""
+    ours = re.compile(r"FORCE_COLOR|COLUMNS|POLICYCTL_.*|.*_API_KEY|COST_REPORT_DAYS|MONTHLY_COST_BUDGET")
+    return {name: value for name, value in os.environ.items() if not ours.fullmatch(name)}
 
 
 def steady(text: str) -> str:
-    """A text with the time that a selection took written as 0.26ms."""
-    return re.sub(r"(Selection time: )[0-9.]+ms", r"\g<1>0.26ms", text)
+    """A text with times that are never the same written as one time."""
+    text = re.sub(r"(Selection time: )[0-9.]+ms", r"\g<1>0.26ms", text)
+    text = re.sub(r"(\"selection_time_ms\": )[0-9.e-]+", r"\g<1>0.26", text)
+    text = re.sub(r"(Date range: )\S+ to \S+", r"\g<1>2026-01-20 to 2026-01-20", text)
+    return re.sub(r"^(run run-7  ).*$", r"\g<1>Tue 20 Jan 2026 10:00:00 EST", text, flags=re.MULTILINE)
 
 
 def blocks(page: str) -> list[tuple[str, str]]:
@@ -81,7 +187,25 @@ def test_each_command_prints_what_the_page_shows(page: str, command: str, shown:
     """
     A command of a page, run in a copy of the example, prints the text below it.
     """
-    assert shown == run(command, workplace(tmp_path) / PAGES[page])
+    assert shown == run(command, place(page, tmp_path))
+
+
+@pytest.mark.parametrize("page", WITH_A_PAST)
+def test_each_command_that_is_named_can_be_carried_out(page: str, tmp_path: Path) -> None:
+    """
+    A command in a sentence or a table can be carried out as it stands, with the variables before it.
+    """
+    here = place(page, tmp_path)
+    text = CONSOLE.sub("", (ROOT / page).read_text(encoding="utf-8"))
+    named = [command for command in NAMED.findall(text) if not PLACEHOLDER.search(command)]
+    env = {**environment(), "COMMANDS": json.dumps(named)}
+    done = subprocess.run(
+        [sys.executable, "-c", CARRY_OUT], cwd=here, capture_output=True, check=False, env=env
+    )
+    ends = dict(zip(named, json.loads(done.stderr.splitlines()[-1]), strict=True))
+
+    assert len(named) >= 8
+    assert {} == {command: code for command, code in ends.items() if code not in (0, 1, 3)}
 
 
 def test_the_policy_of_the_readme_has_no_finding() -> None:
@@ -109,9 +233,9 @@ def test_the_program_of_the_readme_runs() -> None:
 
 
 if __name__ == "__main__":
-    with tempfile.TemporaryDirectory() as folder:
-        there = workplace(Path(folder))
-        for page, example in PAGES.items():
+    for page in PAGES:
+        with tempfile.TemporaryDirectory() as folder:
+            there = place(page, Path(folder))
             text = (ROOT / page).read_text(encoding="utf-8")
-            text = CONSOLE.sub(lambda match: match[1] + run(match[2], there / example) + match[4], text)  # noqa: B023
+            text = CONSOLE.sub(lambda match: match[1] + run(match[2], there) + match[4], text)  # noqa: B023
             (ROOT / page).write_text(text, encoding="utf-8")
