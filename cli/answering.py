@@ -65,6 +65,7 @@ _OPTIONS: list[Callable[[Any], Any]] = [
         shell_complete=completing.models,
         help="Ask this model alone: no fallback.",
     ),
+    click.option("--baseline", is_flag=True, help="Ask the policy's baseline model alone."),
     click.option("--system", metavar="TEXT", help="What the model is told before the prompt."),
     click.option(
         "--max-output-tokens",
@@ -90,6 +91,12 @@ _OPTIONS: list[Callable[[Any], Any]] = [
         metavar="NAME=COMMAND",
         help="A gate: the command reads the answer; another exit code than 0 fails it.",
     ),
+    click.option(
+        "--keep",
+        metavar="FILE",
+        shell_complete=completing.files,
+        help="Where the answer lies from before it is paid for; one that lies there is taken.",
+    ),
     click.option("--offline", is_flag=True, help="Ask nobody: every model answers by a script."),
     click.option(
         "--script", metavar="FILE", shell_complete=completing.files, help="The script for --offline."
@@ -114,23 +121,26 @@ def answer(ctx: click.Context, asked: Asked, prompt: str, options: Mapping[str, 
     Returns:
         The exit code.
     """
+    if options["baseline"] and options["alone"]:
+        raise click.UsageError("--model and --baseline: say one of them")
     messages = [{"role": "user", "content": prompt}]
     if options["system"]:
         messages.insert(0, {"role": "system", "content": options["system"]})
     environ = config.environment(Path.cwd())
     said: dict[str, Any] = {
         "request": asked.request,
-        "alone": options["alone"],
+        "alone": asked.engine.baseline if options["baseline"] else options["alone"],
         "max_output_tokens": options["max_output_tokens"],
         "schema": _schema(options["schema_file"]),
         "json_mode": options["json_mode"],
-        "gates": dict(_gate(text, environ) for text in options["checks"]),
-        "story_id": None if asked.story is None else asked.story.id,
+        "gates": dict(_gate(text, environ) for text in _checks(asked, options)),
+        "keep": options["keep"],
+        "story_id": _name(asked),
         "run_id": options["run_id"],
     }
     if options["deadline"] is not None:
         said["deadline_s"] = options["deadline"]
-    streams = not options["as_json"] and not said["gates"] and _wants_stream(options["stream"])
+    streams = not (options["as_json"] or said["gates"] or said["keep"]) and _wants_stream(options["stream"])
     with ending_by_term(), _router(asked.engine, environ, options) as router:
         observe = None if options["quiet"] else Teller()
         job = router.job(messages, **said)
@@ -141,6 +151,23 @@ def answer(ctx: click.Context, asked: Asked, prompt: str, options: Mapping[str, 
     else:
         _print(result, streamed=streams, quiet=options["quiet"])
     return exit_of(result)
+
+
+def _name(asked: Asked) -> str | None:
+    """What reports call the story: a sub-task stands under the story that delegates it."""
+    if asked.story is None or asked.prd is None:
+        return None
+    from ..engine.stories import delegating
+    from ..engine.turns import name_under
+
+    return name_under(asked.story, delegating(asked.prd, asked.story))
+
+
+def _checks(asked: Asked, options: Mapping[str, Any]) -> Iterator[str]:
+    """The checks of the command line, and before them those of the story, where these are asked for."""
+    if asked.story is not None and options.get("prd_checks"):
+        yield from (f"{name}={command}" for name, command in asked.story.checks.items())
+    yield from options["checks"]
 
 
 def exit_of(result: Result) -> Exit:

@@ -22,6 +22,7 @@ VERBS = {
     "select": "Choose the models for a request: the chain, its cost, its reason.",
     "complete": "Answer a prompt: decide, ask, fall back, write down what it cost.",
     "run": "Run a story: decide, ask, check, escalate, write down what it cost.",
+    "stories": "Show whose turn it is among the stories of a PRD; mark one as done.",
     "health": "Say which models are healthy, degraded or down, and what follows.",
     "test": "Run a policy's tests; say what they cover and would notice.",
     "plan": "Plan a PRD: each story's model and cost, the sums, and what they do to the budgets.",

@@ -22,6 +22,11 @@ MOST_BYTES = 16 * 2**20
     metavar="FILE",
     help="What to ask in place of the story's own words; {story} stands for these.",
 )
+@click.option(
+    "--prd-checks",
+    is_flag=True,
+    help="Also run the checks that the PRD names: only for one that you trust, as they are programs.",
+)
 @answer_options
 @color_option
 @click.pass_context

@@ -108,7 +108,7 @@ class Loop:
             skill=options.skill,
             requires=story.requires | {"tools"} if options.enable_mcp else None,
         )
-        kept = self.kept / f"{safe_name(turn.name)}.json"
+        kept = self.kept / f"{safe_name(story.id)}.json"
         checks = dict(options.check) or story.checks
         result = router.run(
             router.job(
@@ -127,12 +127,12 @@ class Loop:
             if result.ending is Ending.GATE_FAILED:
                 kept.unlink(missing_ok=True)  # a wrong answer isn't worth keeping
             return PAUSED if result.by_budget else ENDINGS[result.ending]
-        answer = self.folder / "answers" / f"{safe_name(turn.name)}.md"
+        answer = self.folder / "answers" / f"{safe_name(story.id)}.md"
         write(answer, result.text + "\n")
         if not self.hook(options.after, turn, answer):
             return HOOK_FAILED
         self.learn(turn, result, tuple(checks))
-        write(self.prd, with_passes(self.prd.read_text(encoding="utf-8"), str(self.prd), story.id))
+        write(self.prd, with_passes(self.prd.read_bytes().decode(), str(self.prd), story.id))
         kept.unlink(missing_ok=True)
         level = (
             f", budget {result.decision.budget}: {result.decision.action}" if result.decision.action else ""
@@ -161,7 +161,8 @@ class Loop:
             "cost_usd": result.cost_nusd / 10**9,
             "at": datetime.now(UTC).isoformat(timespec="seconds"),
         }
-        write(path, json.dumps([*notes, note], indent=2, ensure_ascii=False) + "\n")
+        lines = ",\n  ".join(map(json.dumps, [*notes, note]))
+        write(path, f"[\n  {lines}\n]\n")
 
     def hook(self, command: str | None, turn: Any, answer: Path | None = None) -> bool:
         """Run a command without a shell; it finds in its environment what it is about."""
@@ -253,45 +254,35 @@ def a_check(text: str) -> tuple[str, str]:
 
 
 def read_options(words: list[str] | None) -> argparse.Namespace:
-    here = Path(__file__).resolve().parent
-    parser = argparse.ArgumentParser(description="Work through the stories of a PRD.")
+    policy = str(Path(__file__).resolve().parent / "loop.policy")
     on = os.environ.get("ENABLE_MULTI_PROVIDER", "").lower() in ("true", "yes", "on", "1")
-    parser.add_argument(
-        "--enable-multi-provider",
-        action="store_true",
-        default=on,
-        help="route by the policy; else its baseline model does everything",
-    )
-    parser.add_argument("--prd", default="prd.json", help="the stories")
-    parser.add_argument("--policy", default=str(here / "loop.policy"), help="who answers them")
-    parser.add_argument("--tier", help="use this tier for all stories")
-    parser.add_argument("--preferred", metavar="MODEL", help="use this model wherever it can serve")
-    parser.add_argument("--skill", metavar="NAME", help="the skill that is run, for rules that ask for it")
-    parser.add_argument("--enable-mcp", action="store_true", help="only models that can use tools")
-    parser.add_argument(
+    parser = argparse.ArgumentParser(description="Work through the stories of a PRD.")
+    add, flag, gate = parser.add_argument, "store_true", "NAME=COMMAND"
+    add("--enable-multi-provider", action=flag, default=on, help="route; else the baseline does everything")
+    add("--prd", default="prd.json", help="the stories")
+    add("--policy", default=policy, help="who answers them")
+    add("--tier", help="use this tier for all stories")
+    add("--preferred", metavar="MODEL", help="use this model wherever it can serve")
+    add("--skill", metavar="NAME", help="the skill that is run, for rules that ask for it")
+    add("--enable-mcp", action=flag, help="only models that can use tools")
+    add(
         "--check",
         action="append",
         default=[],
         type=a_check,
-        metavar="NAME=COMMAND",
-        help="a gate, in place of the PRD's own",
+        metavar=gate,
+        help="in place of the PRD's checks",
     )
-    parser.add_argument("--before", metavar="COMMAND", help="run before each story")
-    parser.add_argument("--after", metavar="COMMAND", help="run with each answer, before its story is marked")
-    parser.add_argument(
-        "--offline", nargs="?", const=True, default=False, metavar="SCRIPT", help="ask nobody"
-    )
-    parser.add_argument(
-        "--cost-report", nargs="?", const=0, type=int, metavar="DAYS", help="what was spent, in 7 days"
-    )
-    parser.add_argument("--since", metavar="TIME", help='for reports: from then on, as in "7 days ago"')
-    parser.add_argument("--this-month", action="store_true", help="for reports: this month")
-    parser.add_argument("--current-run", action="store_true", help="for reports: the latest run")
-    parser.add_argument("--detailed", action="store_true", help="for reports: also by model and tier")
-    parser.add_argument(
-        "--provider-breakdown", nargs="?", const="", metavar="P", help="by provider, or one of them"
-    )
-    parser.add_argument("--provider-health", action="store_true", help="which models answer")
+    add("--before", metavar="COMMAND", help="run before each story")
+    add("--after", metavar="COMMAND", help="run with each answer, before its story is marked")
+    add("--offline", nargs="?", const=True, default=False, metavar="SCRIPT", help="ask nobody")
+    add("--cost-report", nargs="?", const=0, type=int, metavar="DAYS", help="what was spent, in 7 days")
+    add("--since", metavar="TIME", help='for reports: from then on, as in "7 days ago"')
+    add("--this-month", action=flag, help="for reports: this month")
+    add("--current-run", action=flag, help="for reports: the latest run")
+    add("--detailed", action=flag, help="for reports: also by model and tier")
+    add("--provider-breakdown", nargs="?", const="", metavar="P", help="by provider, or one of them")
+    add("--provider-health", action=flag, help="which models answer")
     return parser.parse_args(words)
 
 

@@ -33,6 +33,7 @@ VERBS = (
     "statusline",
     "run",
     "health",
+    "stories",
 )
 FORMAT_VERSIONS = {"findings": "1.1"}
 """The versions that aren't the first any more."""
@@ -115,6 +116,7 @@ def all_prints(loop: Path) -> Iterator[tuple[str, Any]]:
     yield "report", printed(loop, "report --by story --json")
     yield "statusline", printed(loop, "statusline --json")
     yield "health", printed(loop, "health --json")
+    yield "stories", printed(loop, "stories --json")
     yield "run", printed(loop, "run --story US-042 --offline --json")
     yield "run", printed(loop, "complete hello --complexity 4 --requires-audio --offline --json")
 

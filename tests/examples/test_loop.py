@@ -6,11 +6,13 @@ import json
 import os
 import random
 import re
+import shlex
 import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -18,25 +20,37 @@ from typing import Any
 import pytest
 
 from ..cli.command import CHECKOUT, EXAMPLES, without_columns
+from ..servers.fake_providers import FakeProviders, Reply
 
 HOME = EXAMPLES / "loop"
-KILLS = 20 if os.environ.get("POLICYCTL_SOAK") else 4
+SOAK = bool(os.environ.get("POLICYCTL_SOAK"))
+KILLS = 20 if SOAK else 4
 STORIES = ["TIDE-1", "TIDE-2", "TIDE-3", "TIDE-4", "TIDE-5/1", "TIDE-5/2", "TIDE-5", "TIDE-6"]
 LIMIT = {"MONTHLY_COST_BUDGET": "0.18"}
 """A month's limit of which three quarters are spent before the last story."""
 
 PYTHON = [sys.executable, "loop.py"]
+SHELL = ["bash", "claude-loop.sh"]
+
+Finished = Callable[[list[str]], Path]
+
+
+def copied(to: Path) -> Path:
+    """
+    A copy of the example in a checkout of its own.
+    """
+    folder = to / "loop"
+    shutil.copytree(HOME, folder, ignore=shutil.ignore_patterns("__pycache__", ".claude-loop"))
+    (folder / ".git").mkdir()
+    return folder
 
 
 @pytest.fixture
 def here(tmp_path: Path) -> Path:
     """
-    A copy of the example in a folder of its own.
+    A copy of the example for one test.
     """
-    folder = tmp_path / "loop"
-    shutil.copytree(HOME, folder, ignore=shutil.ignore_patterns("__pycache__", ".claude-loop"))
-    (folder / ".git").mkdir()
-    return folder
+    return copied(tmp_path)
 
 
 def environment(more: dict[str, str]) -> dict[str, str]:
@@ -81,10 +95,14 @@ def done(here: Path) -> dict[str, bool]:
 
 def answers(here: Path) -> dict[str, str]:
     """
-    The answers by the names of their files.
+    The answers by the names of their files, which are texts, or what `policyctl run --json` prints.
     """
-    folder = files(here) / "answers"
-    return {path.name: path.read_text(encoding="utf-8") for path in sorted(folder.iterdir())}
+    found = {}
+    for path in sorted((files(here) / "answers").iterdir()):
+        text = path.read_text(encoding="utf-8")
+        if path.suffix != ".new":
+            found[path.stem] = text.rstrip("\n") if path.suffix == ".md" else json.loads(text)["text"]
+    return found
 
 
 def learnt(here: Path) -> list[dict[str, Any]]:
@@ -116,38 +134,57 @@ def slow_script(here: Path, delay_s: float) -> None:
 
 # --- what it does ---------------------------------------------------------------------------------------
 
-loops = pytest.mark.parametrize("loop", [PYTHON], ids=["python"])
+loops = pytest.mark.parametrize("loop", [PYTHON, SHELL], ids=["python", "shell"])
+most = pytest.mark.parametrize("loop", [PYTHON, SHELL] if SOAK else [PYTHON], ids=lambda loop: loop[-1])
+"""Both loops, in `make test` the one that starts no process a step."""
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Callable[[list[str]], Path]:
+    """
+    A folder in which a loop has run to its end, with an outage, a failing gate and a level of the budget.
+    """
+    folders: dict[str, Path] = {}
+
+    def finished(loop: list[str]) -> Path:
+        name = loop[-1]
+        if name not in folders:
+            folders[name] = copied(tmp_path_factory.mktemp("finished"))
+            ran = run(folders[name], loop, "--offline", "offline.json", **LIMIT)
+            assert 0 == ran.returncode, ran.stderr
+        return folders[name]
+
+    return finished
 
 
 @loops
-def test_all_stories_are_done_in_order(here: Path, loop: list[str]) -> None:
+def test_all_stories_are_done_in_order(finished: Finished, loop: list[str]) -> None:
     """
     Each story comes after those that it depends on, a sub-task before its story, and all end up marked, with
     an answer each and a note of what it took.
     """
-    ran = run(here, loop, "--offline", "offline.json", **LIMIT)
+    here = finished(loop)
 
-    assert 0 == ran.returncode, ran.stderr
-    assert dict.fromkeys(STORIES, True) == dict.fromkeys(STORIES, False) | done(here)
+    assert dict.fromkeys(STORIES, True) == done(here)
     assert STORIES == [note["story"] for note in learnt(here)]
-    assert sorted(f"{name.replace('/', '.')}.md" for name in STORIES) == list(answers(here))
+    assert sorted(name.replace("/", ".") for name in STORIES) == sorted(answers(here))
     assert not (files(here) / "run.json").exists()
-    assert not (files(here) / "kept").exists() or not list((files(here) / "kept").iterdir())
+    assert [] == list((files(here) / "kept").rglob("*.json"))
 
 
 @loops
-def test_outage_gate_and_level_are_in_the_report(here: Path, loop: list[str]) -> None:
+def test_outage_gate_and_level_are_in_the_report(finished: Finished, loop: list[str]) -> None:
     """
     The model that is out is replaced, the failing gate raises a tier, the budget's level lowers one, and the
     report shows all three; sub-tasks stand below their story.
     """
-    run(here, loop, "--offline", "offline.json", **LIMIT)
-    notes = {note["story"]: note for note in learnt(here)}
+    here = finished(loop)
+    notes = {note["story"]: (note["model"], note["tier"]) for note in learnt(here)}
     page = run(here, loop, "--offline", "--cost-report", "--detailed", **LIMIT).stdout
 
-    assert ("sonnet", "cheap") == (notes["TIDE-2"]["model"], notes["TIDE-2"]["tier"])
-    assert ("sonnet", "medium") == (notes["TIDE-3"]["model"], notes["TIDE-3"]["tier"])
-    assert ("sonnet", "medium") == (notes["TIDE-6"]["model"], notes["TIDE-6"]["tier"])
+    assert ("sonnet", "cheap") == notes["TIDE-2"]
+    assert ("sonnet", "medium") == notes["TIDE-3"]
+    assert ("sonnet", "medium") == notes["TIDE-6"]
     assert "Failed: 2" in page
     assert "Fallback rate: 9.1% (1)" in page
     assert "Escalation rate: 9.1% (1)" in page
@@ -166,12 +203,57 @@ def test_outage_gate_and_level_are_in_the_report(here: Path, loop: list[str]) ->
     assert ["    TIDE-5/1", "    TIDE-5/2"] == [line[:12] for line in stories[first + 1 : first + 3]]
 
 
+def test_both_loops_end_in_the_same_state(finished: Finished) -> None:
+    """
+    The shell's loop leaves the same PRD and answers as that in Python, and notes the same of each story.
+    """
+    here, there = finished(PYTHON), finished(SHELL)
+    notes = [[(n["story"], n["model"], n["tier"], n["cost_usd"]) for n in learnt(at)] for at in (here, there)]
+
+    assert (here / "prd.json").read_bytes() == (there / "prd.json").read_bytes()
+    assert answers(here) == answers(there)
+    assert notes[0] == notes[1]
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        ("--cost-report", "report --days 7"),
+        ("--cost-report 30 --detailed", "report --days 30 --detailed"),
+        ('--cost-report --since "7 days ago"', 'report --since "7 days ago"'),
+        ("--cost-report --this-month", "report --this-month"),
+        ("--cost-report --current-run", "report --current-run"),
+        ("--cost-report --provider-breakdown", "report --days 7 --verbose"),
+        ("--provider-breakdown anthropic", "provider-breakdown --provider anthropic --days 7"),
+        ("--provider-health", "health"),
+    ],
+)
+def test_reports_are_the_command_s_own(finished: Finished, words: str, meant: str) -> None:
+    """
+    What both loops report is what `policyctl` prints of the same ledger.
+    """
+    here, ledger = finished(PYTHON), ".claude-loop/offline/policyctl.db"
+    theirs = run(here, ["policyctl"], *shlex.split(meant), "--policy", "loop.policy", "--ledger", ledger)
+    shell, python = (run(here, loop, "--offline", *shlex.split(words)) for loop in (SHELL, PYTHON))
+
+    assert theirs.stdout
+    assert (theirs.returncode, steady(theirs.stdout)) == (shell.returncode, steady(shell.stdout))
+    assert (theirs.returncode, steady(theirs.stdout)) == (python.returncode, steady(python.stdout))
+
+
+def steady(page: str) -> str:
+    """
+    A page without the policy's path and what moves with the clock.
+    """
+    return re.sub(r"(limit is reached|end-of-month:?) .*", "", page)
+
+
 @loops
-def test_a_second_run_has_nothing_to_do(here: Path, loop: list[str]) -> None:
+def test_a_second_run_has_nothing_to_do(finished: Finished, loop: list[str]) -> None:
     """
     Stories that pass aren't asked again.
     """
-    run(here, loop, "--offline", "offline.json")
+    here = finished(loop)
     before = calls(here)
     ran = run(here, loop, "--offline", "offline.json")
 
@@ -206,7 +288,7 @@ def test_a_budget_pauses_and_the_next_run_goes_on(here: Path, loop: list[str]) -
     assert 1 == len({note["run"] for note in learnt(here)})
 
 
-@loops
+@most
 def test_a_circle_is_told(here: Path, loop: list[str]) -> None:
     """
     Stories that wait for one another are told, and done in the order of the file.
@@ -221,20 +303,22 @@ def test_a_circle_is_told(here: Path, loop: list[str]) -> None:
     assert "`TIDE-1` waits for itself: TIDE-1 -> " in ran.stderr
 
 
-@loops
+@most
 def test_hooks_run_before_and_after(here: Path, loop: list[str]) -> None:
     """
     A hook knows which story and answer it is about; one that fails leaves the story undone.
     """
     hook = here / "hook.sh"
-    hook.write_text('#!/bin/sh\necho "$LOOP_STORY $(cat "${LOOP_ANSWER:-/dev/null}")" >> seen.txt\n')
+    hook.write_text(
+        '#!/bin/sh\necho "$LOOP_STORY$(test -s "$LOOP_ANSWER" && echo " answered")" >> seen.txt\n'
+    )
     hook.chmod(0o755)
     words = ("--offline", "offline.json", "--before", "./hook.sh", "--after", "./hook.sh")
     ran = run(here, loop, *words)
     seen = (here / "seen.txt").read_text(encoding="utf-8").splitlines()
 
     assert 0 == ran.returncode
-    assert ["TIDE-1 ", "TIDE-1 Here is a first draft."] == seen[:2]
+    assert ["TIDE-1", "TIDE-1 answered", "TIDE-2"] == seen[:3]
     assert 2 * len(STORIES) == len(seen)
 
 
@@ -269,6 +353,43 @@ def test_the_fifteen_lines_of_the_readme_are_a_loop(
     assert all(done(here).values())
     assert STORIES == [line.split()[0] for line in capsys.readouterr().out.splitlines()]
     assert 15 >= len([line for line in code.splitlines() if line.strip()])
+
+
+def test_it_runs_with_real_libraries_over_sockets(here: Path, fakes: FakeProviders) -> None:
+    """
+    With LiteLLM's and OpenAI's libraries and providers that are asked over HTTP it ends as offline: outage, gate
+    and level are in its report.
+    """
+    ids = {
+        "luna": "litellm/gpt-4o-mini",
+        "haiku": "openai/gpt-5-nano",
+        "sonnet": "openai/gpt-5",
+        "opus": "litellm/gpt-4o",
+    }
+    prices = dict.fromkeys(("luna", "haiku"), "$0.10 in, $0.50 out")
+    prices |= {"sonnet": "$2 in, $10 out", "opus": "$4 in, $20 out"}
+    script = json.loads((here / "offline.json").read_text(encoding="utf-8"))["steps"]
+    texts = {step["model"]: step for step in script}
+    fakes.plan("*gpt-4o-mini", "unavailable")
+    for name in ("haiku", "sonnet", "opus"):
+        tokens = texts[name]["tokens"]
+        said = Reply(texts[name]["text"], input_tokens=tokens["input"], output_tokens=tokens["output"])
+        fakes.reply(f"*{ids[name].partition('/')[2]}", said)
+    server = fakes.base("openai")
+    policy = (here / "loop.policy").read_text(encoding="utf-8")
+    for name, id in ids.items():
+        line = f'model {name} is {id} costs {prices[name]} can tools output 4k server "{server}" key FAKE_KEY'
+        policy = re.sub(rf"^model {name} .*$", line, policy, flags=re.MULTILINE)
+    (here / "live.policy").write_text(policy, encoding="utf-8")
+    ran = run(here, PYTHON, "--policy", "live.policy", **LIMIT, FAKE_KEY="sk-fake-0123456789")
+    page = run(here, PYTHON, "--policy", "live.policy", "--cost-report", "--detailed", **LIMIT).stdout
+
+    assert 0 == ran.returncode, ran.stderr
+    assert all(done(here).values())
+    assert "Failed: 2" in page
+    assert "Fallback rate: 9.1% (1)" in page
+    assert "Escalation rate: 9.1% (1)" in page
+    assert "Level in force: monthly at 75% downgrade 1 tier" in page
 
 
 # --- what is left when it is killed -----------------------------------------------------------------------
@@ -330,9 +451,9 @@ def test_ctrl_c_ends_it_with_130(here: Path, loop: list[str]) -> None:
     """
     Interrupted, it settles what it began and exits with 130; the next run finishes.
     """
-    slow_script(here, 0.4)
+    slow_script(here, 0.3)
     process = begin(here, loop)
-    time.sleep(2.0)
+    time.sleep(1.6)
     code = kill(process, signal.SIGINT)
     ran = run(here, loop, "--offline", "offline.json")
 
