@@ -133,8 +133,9 @@ hooks: $(STAMPS)/requirements ## try the pre-commit hooks on the example (needs 
 	@cd $(HOOKS)/repo && echo 'policy = "$(notdir $(EXAMPLE))"' > policyctl.toml && git add --all && \
 	    PRE_COMMIT_HOME=$(HOOKS)/cache $(HOOKS)/bin/pre-commit try-repo "$(CURDIR)" --all-files
 
-soak: $(STAMPS)/wheel ## the property tests ten times as long, the ledger at full size, and the real CLI
-	@POLICYCTL_SOAK=1 $(BIN)/pytest -q -p no:benchmark tests/ledger tests/engine/test_ways.py tests/providers/test_real_cli.py tests/examples/test_loop.py
+soak: $(STAMPS)/wheel ## the property tests ten times as long, the ledger at full size, the real CLI, kills
+	@POLICYCTL_SOAK=1 $(BIN)/pytest -q -p no:benchmark tests/ledger tests/engine/test_ways.py \
+	    tests/providers/test_real_cli.py tests/examples/test_loop.py
 	@POLICYCTL_PAIRS=1000000 POLICYCTL_PROOFS=20000 $(BIN)/pytest -q -n auto -p no:benchmark tests/property \
 	    tests/policy/test_hostile.py tests/policy/test_fixes.py tests/policy/test_surfaces.py tests/engine
 

@@ -54,9 +54,10 @@ _MOST_WARNINGS = 20
 @color_option
 def command(prd: str | None, is_next: bool, skipped: tuple[str, ...], done: str | None, as_json: bool) -> int:
     """
-    Show the stories of a PRD in the order of their dependencies: done, ready, or waiting for others.
+    Show whose turn it is among the stories of a PRD; mark one as done.
 
-    Sub-tasks come before their story. --next and --done are for loops: the next id, and the mark.
+    They come in the order of their dependencies: done, ready, or waiting for others; sub-tasks before
+    their story. --next and --done are for loops: the next id, and the mark.
     """
     path = Path(prd) if prd else config.find_prd(Path.cwd())
     if done is not None:

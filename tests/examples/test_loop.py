@@ -357,8 +357,8 @@ def test_the_fifteen_lines_of_the_readme_are_a_loop(
 
 def test_it_runs_with_real_libraries_over_sockets(here: Path, fakes: FakeProviders) -> None:
     """
-    With LiteLLM's and OpenAI's libraries and providers that are asked over HTTP it ends as offline: outage, gate
-    and level are in its report.
+    With LiteLLM's and OpenAI's libraries, and providers that are asked over HTTP, it ends as offline: outage,
+    gate and level are in its report.
     """
     ids = {
         "luna": "litellm/gpt-4o-mini",
