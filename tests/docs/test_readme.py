@@ -90,6 +90,9 @@ for command in json.loads(os.environ["COMMANDS"]):
             ends.append(end.code)
 print(json.dumps(ends), file=sys.stderr)
 """
+FENCED = re.compile(r"```.*?```", re.DOTALL)
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 TYPOS = (
     ("prefers litellm/gpt-4o, gemini", "perfers litellm/gpt-4o, gemini"),
     ("during off_hours", "during of_hours"),
@@ -206,6 +209,30 @@ def test_each_command_that_is_named_can_be_carried_out(page: str, tmp_path: Path
 
     assert len(named) >= 8
     assert {} == {command: code for command, code in ends.items() if code not in (0, 1, 3)}
+
+
+def test_each_link_leads_somewhere() -> None:
+    """
+    A link of a page to a file, or to a heading of a page, finds it.
+    """
+    pages = [README, *(ROOT / "docs").glob("*.md"), *(ROOT / "examples").rglob("README.md")]
+    texts = {page: FENCED.sub("", page.read_text(encoding="utf-8")) for page in pages}
+
+    assert [] == [
+        (page.name, link) for page in pages for link in LINK.findall(texts[page]) if is_dead(page, link)
+    ]
+
+
+def is_dead(page: Path, link: str) -> bool:
+    """Whether a link of a page leads nowhere; addresses of other sites aren't looked at."""
+    name, _, heading = link.partition("#")
+    if "://" in name:
+        return False
+    target = page.parent / name if name else page
+    if not heading or not target.is_file():
+        return not target.exists()
+    heads = HEADING.findall(FENCED.sub("", target.read_text(encoding="utf-8")))
+    return heading not in {re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in heads}
 
 
 def test_the_policy_of_the_readme_has_no_finding() -> None:
