@@ -24,7 +24,7 @@ PROJECT = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"
 NOT_ROOMS = {"build", "dist", "docs", "examples", "requirements", "tests"}
 SHIPPED = {".json", ".lark", ".policy", ".py", ".tables"}
 
-ONE_FILE_EACH = ("croniter", "lark", "litellm", "psycopg", "ruamel.yaml", "sqlite3")
+ONE_FILE_EACH = ("croniter", "lark", "litellm", "psycopg", "rich", "ruamel.yaml", "sqlite3")
 PURE_ROOMS = ("engine", "policy", "schemas")
 IMPURE = {"httpx", "os", "requests", "socket", "subprocess", "time"}
 MAY_READ_FILES = "policy/files.py"
