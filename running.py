@@ -290,6 +290,7 @@ class Router:
             request_id: names it for good; None: a new name.
             keep: a file in which each answer lies from before it is paid for. Where the answer to the same
                 prompt lies there, it is taken and nobody is asked; whoever has used it removes the file.
+                Who is at work on it elsewhere is waited for.
 
         Raises:
             RequestError: it can't be decided.

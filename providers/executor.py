@@ -16,7 +16,7 @@ from dataclasses import replace
 
 from ..schemas.calls import Adapters, Answer, Piece
 from ..schemas.decision import Decision, Outcome
-from ..schemas.errors import ProviderError
+from ..schemas.errors import Problem, ProviderError, RequestError
 from ..schemas.health import Health
 from ..schemas.job import Job, Plan
 from ..schemas.ledger import Attempt, Purse
@@ -27,6 +27,9 @@ from .behaviour import Allowance
 from .ending import to_its_end
 from .purser import Purser
 from .step import Course, Lost, Opened, Services, Step, Won
+
+_TURN_S = 0.1
+"""How often to look whether another process is done with the same request."""
 
 
 class Executor:
@@ -139,6 +142,8 @@ class _Walk:
                     return self._result(Ending.GATE_FAILED, won=won, gate=gate, words=words)
         finally:
             await self._end_legs()
+            if self.job.keep is not None:
+                self.job.keep.leave()
 
     async def pieces(self) -> AsyncGenerator[Piece | Result, None]:
         """Walk until a model's first piece has come; then hand over all of them, and the result."""
@@ -164,7 +169,13 @@ class _Walk:
     async def _kept(self) -> Won | None:
         """The answer that an earlier run of this request was given and didn't use."""
         keep, policy = self.job.keep, self.services.policy
-        kept = None if keep is None else await self.services.purser.ask(keep.load)
+        if keep is None:
+            return None
+        while not await self.services.purser.ask(keep.enter):
+            if self.course.left_s(self.services.clock()) <= _TURN_S:
+                raise RequestError((Problem("keep", "another process is at work on this request"),))
+            await self.services.sleep(_TURN_S)
+        kept = await self.services.purser.ask(keep.load)
         tiers = {None, *(tier.name for tier in policy.tiers)}
         if kept is None or kept.model not in policy.models or kept.tier not in tiers:
             return None

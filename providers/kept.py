@@ -6,6 +6,7 @@ It is the caller who names the file and removes it; nothing else of policyctl wr
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 from collections.abc import Sequence
@@ -33,18 +34,52 @@ class AnswerFile:
 
     def __init__(self, path: Path, messages: Sequence[Message]) -> None:
         self._path = path
+        self._lock: int | None = None
         said = json.dumps([asdict(message) for message in messages], sort_keys=True)
         self._asked = sha256(said.encode("utf-8", "surrogatepass")).hexdigest()
 
-    def load(self) -> Kept | None:
+    @property
+    def _lock_path(self) -> Path:
+        return self._path.with_name(f".{self._path.name}.lock")
+
+    def enter(self) -> bool:
         """
-        The answer to this request; None: there is none, or what lies there can't be read.
+        Whether this request is this process's alone now. The lock of one that was killed is nobody's.
 
         Raises:
             RequestError: no answer could be kept here, so nobody should be asked.
         """
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
+            lock = os.open(self._lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                # Whoever held it before may have removed it meanwhile, and then a lock on it means nothing.
+                if os.fstat(lock).st_ino == self._lock_path.stat().st_ino:
+                    self._lock = lock
+                    return True
+            except (BlockingIOError, FileNotFoundError):
+                pass
+            os.close(lock)
+            return False
+        except OSError as error:
+            raise self._told(error) from error
+
+    def leave(self) -> None:
+        """Let others have the request, and leave no lock behind."""
+        lock, self._lock = self._lock, None
+        if lock is not None:
+            self._lock_path.unlink(missing_ok=True)
+            os.close(lock)
+
+    def load(self) -> Kept | None:
+        """
+        The answer to this request; None: there is none, or what lies there can't be read.
+
+        Raises:
+            RequestError: it can't be read, so nobody should be asked.
+        """
+        try:
             with self._path.open("rb") as file:
                 return self._read(json.loads(file.read(MOST_BYTES)))
         except FileNotFoundError:

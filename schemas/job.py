@@ -49,6 +49,12 @@ class Kept:
 class Keep(Protocol):
     """Where an answer lies from before it is paid for until it is used: who is killed meanwhile has it."""
 
+    def enter(self) -> bool:
+        """Whether this request is this process's alone from now on, as no other one is at work on it."""
+
+    def leave(self) -> None:
+        """Let others have the request."""
+
     def load(self) -> Kept | None:
         """The answer to this request that lies there; asked before anybody else is."""
 

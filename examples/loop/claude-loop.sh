@@ -67,6 +67,7 @@ if [[ ! -e $folder/run.json ]]; then
 fi
 run=$(<"$folder/run.json") && run=${run#*: \"} && run=${run%\"*}
 mkdir -p "$folder/kept/$run"
+rm -f -- "$folder"/answers/*.new # of runs that were killed
 
 [[ $offline ]] && asked+=(--offline)
 [[ $offline && $offline != plain ]] && asked+=(--script "$offline")
@@ -115,11 +116,11 @@ while true; do
     if ((code == 0)); then
         # The answer lies in `kept` before it is paid for, and is taken from there after a crash.
         policyctl run --prd "$prd" --story "$story" "${world[@]}" --run "$run" --keep "$kept" --json \
-            "${checks[@]}" "${asked[@]}" >"$answer.new" || code=$?
+            "${checks[@]}" "${asked[@]}" >"$answer.$$.new" || code=$?
         ((code == 130)) || [[ $interrupted ]] && leave 130 "$again"
     fi
     if ((code == 0)); then
-        mv -- "$answer.new" "$answer"
+        mv -- "$answer.$$.new" "$answer"
         hook "$after" "$story" "$answer" || code=1
     fi
     if ((code == 0)); then
@@ -130,7 +131,7 @@ while true; do
     fi
     ((code == 6)) && rm -f -- "$kept" # a wrong answer isn't worth keeping
     if ((code == 4)); then
-        said=$(<"$answer.new")
+        said=$(<"$answer.$$.new")
         leave 4 "  refused until $(field until "$said"): $(field words "$said")"
     fi
     echo "  $story isn't done (exit code $code)" >&2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -81,6 +82,23 @@ def test_a_kept_answer_that_fails_its_gate_raises_the_tier(tmp_path: Path) -> No
         risen.ending, risen.model, risen.decision.tier, risen.escalations,
     )  # fmt: skip
     assert ["middle 1 ok"] == tried(risen)
+
+
+def test_one_process_at_a_time_has_a_request(tmp_path: Path) -> None:
+    """
+    Who comes while another is at work on the same request waits and takes its answer; no lock is left.
+    """
+    keep = tmp_path / "kept" / "a.json"
+    slow = [{"text": "rivers", "delay_s": 0.5, "times": 1}]
+    with a_router(tmp_path, steps=slow) as router, ThreadPoolExecutor(2) as pool:
+        asked = [
+            pool.submit(router.complete, "Name three rivers.", complexity=1, keep=keep) for _ in range(2)
+        ]
+        both = [future.result() for future in asked]
+
+    assert [[], ["small 1 ok"]] == sorted(tried(one) for one in both)
+    assert {"rivers"} == {one.text for one in both}
+    assert [keep] == list(keep.parent.iterdir())
 
 
 def test_nobody_is_asked_where_nothing_can_be_kept(tmp_path: Path) -> None:
