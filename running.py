@@ -16,7 +16,6 @@ from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Mappi
 from contextlib import aclosing, closing
 from dataclasses import replace
 from datetime import UTC, datetime
-from decimal import Decimal
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import TracebackType
@@ -27,14 +26,16 @@ from .engine.limits import with_changes, with_monthly_limit
 from .engine.plain import request_from
 from .engine.situation import Situation
 from .ledger.health import SharedHealth
+from .policy.words import nusd_of
 from .providers.adapters.choose import Adapters
 from .providers.health import Breakers
 from .providers.kept import AnswerFile
 from .providers.keys import available_models
+from .providers.messages import Prompt, is_json, is_text, messages_of, tools_of
 from .providers.sizes import likely_input_tokens
 from .router import Engine, PolicyPath
 from .schemas.alerts import AlertWatch
-from .schemas.calls import Message, Piece, ToolCall
+from .schemas.calls import Message, Piece
 from .schemas.decision import Decision, Outcome
 from .schemas.errors import (
     ChainError,
@@ -49,7 +50,6 @@ from .schemas.errors import (
 from .schemas.health import Health
 from .schemas.job import Gate, Job, Plan
 from .schemas.ledger import Purse
-from .schemas.policy import NANO
 from .schemas.request import Failure, Request
 from .schemas.run import Ending, Event, Observer, Result
 
@@ -61,13 +61,11 @@ if TYPE_CHECKING:
 DEADLINE_S = 600.0
 """How long a request may take in all, where nobody says."""
 
+MOST_DEADLINE_S = 86_400.0
+MOST_OUTPUT_TOKENS = 10**7
+
 LEDGER = Path(".claude-loop", "policyctl.db")
 USAGE_LOG = Path(".claude-loop", "logs", "provider_usage.jsonl")
-
-MOST_USD = 10**9
-
-Prompt = str | Sequence[Message | Mapping[str, Any]]
-"""A text, or the messages of a conversation; those in OpenAI's form are understood too."""
 
 
 class Router:
@@ -227,7 +225,8 @@ class Router:
         """
         Answer a request piece by piece; the Result comes last. Arguments and errors as for `complete`.
 
-        Another model takes over only until the first piece.
+        Another model takes over only until the first piece. What is handed over can't be checked first, so
+        `gates` and `keep` are for `complete`.
         """
         observe = asked.pop("observe", None)
         job = self.job(prompt, **asked)
@@ -239,6 +238,7 @@ class Router:
         """The same on the caller's event loop."""
         observe = asked.pop("observe", None)
         job = self.job(prompt, **asked)
+        _check_stream(job)
         loop, executor = self._running()
         async with aclosing(loop.aiterate(executor.stream(job, self._told(observe)))) as pieces:
             async for piece in pieces:
@@ -250,7 +250,13 @@ class Router:
         return loop.run(executor.run(job, self._told(observe)))
 
     def pieces(self, job: Job, observe: Observer | None = None) -> Generator[Piece | Result, None, None]:
-        """The same piece by piece; the Result comes last. Gates aren't looked at."""
+        """
+        The same piece by piece; the Result comes last.
+
+        Raises:
+            RequestError: the job has gates or keeps its answer.
+        """
+        _check_stream(job)
         loop, executor = self._running()
         return loop.iterate(executor.stream(job, self._told(observe)))
 
@@ -284,19 +290,26 @@ class Router:
             schema: a JSON Schema that the answer must follow.
             json_mode: the answer must be JSON.
             max_output_tokens: None: what suits the model.
-            deadline_s: how long it may take in all.
+            deadline_s: how long it may take in all, a day at most.
             gates: checks of the answer by name; a failed one raises the tier where the policy says so.
             story_id, run_id, iteration: whose budgets count, and what reports group by.
-            request_id: names it for good; None: a new name.
+            request_id: names it for good, and no other request; None: a new name.
             keep: a file in which each answer lies from before it is paid for. Where the answer to the same
                 prompt lies there, it is taken and nobody is asked; whoever has used it removes the file.
                 Who is at work on it elsewhere is waited for.
 
         Raises:
-            RequestError: it can't be decided.
+            RequestError: it can't be decided, or isn't one.
         """
-        messages = messages_of(prompt)
-        offered = tuple(tools)
+        messages, offered = messages_of(prompt), tools_of(tools)
+        _check_terms(
+            max_output_tokens=max_output_tokens,
+            deadline_s=deadline_s,
+            iteration=iteration,
+            schema=schema,
+            gates=gates,
+            names={"story_id": story_id, "run_id": run_id, "request_id": request_id},
+        )
         asked = request if request is not None else request_from(facts)
         asked = _completed(asked, messages, offered)
         if alone is not None:
@@ -462,33 +475,51 @@ def alerts_of(engine: Engine, ledger: Ledger, environ: Mapping[str, str]) -> Ale
     return Alerter(ledger, policy, environ=environ)
 
 
-def messages_of(prompt: Prompt) -> tuple[Message, ...]:
+def _check_terms(
+    *,
+    max_output_tokens: object,
+    deadline_s: object,
+    iteration: object,
+    schema: object,
+    gates: object,
+    names: Mapping[str, object],
+) -> None:
     """
-    A conversation from a text, or from messages in OpenAI's form.
+    See that a request can be held to what it says of itself.
 
     Raises:
-        RequestError: a message has no role, or what it says is neither text nor parts.
+        RequestError: it can't.
     """
-    if isinstance(prompt, str):
-        return (Message("user", prompt),)
-    return tuple(_message(said, number) for number, said in enumerate(prompt, 1))
-
-
-def _message(said: Message | Mapping[str, Any], number: int) -> Message:
-    if isinstance(said, Message):
-        return said
-    role, content = said.get("role"), said.get("content")
-    if not isinstance(role, str) or not (content is None or isinstance(content, str | Sequence)):
-        where = f"message {number}"
-        help = 'as in {"role": "user", "content": "Name three rivers."}'
-        raise RequestError((Problem(where, f"{where} has no role, or no content that can be read", help),))
-    calls = [
-        ToolCall(str(call["id"]), str(call["function"]["name"]), str(call["function"]["arguments"]))
-        for call in said.get("tool_calls") or ()
+    wrong = [
+        Problem(name, f"`{name}` is a text that names something")
+        for name, value in names.items()
+        if not (value is None or is_text(value))
     ]
-    text = content if isinstance(content, str) else ""
-    parts = () if content is None or isinstance(content, str) else tuple(content)
-    return Message(role, text, parts, tuple(calls), said.get("tool_call_id"))
+    if not (max_output_tokens is None or _is_between(max_output_tokens, 1, MOST_OUTPUT_TOKENS)):
+        text = f"`max_output_tokens` is a whole number from 1 to {MOST_OUTPUT_TOKENS:,}"
+        wrong.append(Problem("max_output_tokens", text))
+    if isinstance(deadline_s, bool) or not isinstance(deadline_s, int | float):
+        wrong.append(Problem("deadline_s", "`deadline_s` is a number of seconds"))
+    elif not 0 < deadline_s <= MOST_DEADLINE_S:  # NaN isn't either
+        wrong.append(Problem("deadline_s", "`deadline_s` is more than 0 and at most a day"))
+    if not (iteration is None or _is_between(iteration, 0, 2**31)):
+        wrong.append(Problem("iteration", "`iteration` is a whole number, 0 or more"))
+    if not (schema is None or (isinstance(schema, Mapping) and is_json(schema))):
+        wrong.append(Problem("schema", "`schema` is a JSON Schema that is an object"))
+    if not (gates is None or (isinstance(gates, Mapping) and all(callable(g) for g in gates.values()))):
+        wrong.append(Problem("gates", "`gates` are functions by their names"))
+    if wrong:
+        raise RequestError(tuple(wrong))
+
+
+def _is_between(value: object, least: int, most: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
+
+
+def _check_stream(job: Job) -> None:
+    if job.gates or job.keep is not None:
+        text = "what is streamed is handed over before it could be checked or kept"
+        raise RequestError((Problem("gates", text, "use `complete`, or leave `gates` and `keep` off"),))
 
 
 def _completed(request: Request, messages: Sequence[Message], tools: Sequence[Mapping[str, Any]]) -> Request:
@@ -539,11 +570,8 @@ def _nano_usd(text: str) -> int:
     Raises:
         RequestError: it is no amount of money.
     """
-    try:
-        amount = Decimal(text.strip().removeprefix("$").replace(",", ""))
-        if amount.is_finite() and 0 <= amount <= MOST_USD:
-            return int(amount * NANO)
-    except ArithmeticError:
-        pass
-    where = "MONTHLY_COST_BUDGET"
-    raise RequestError((Problem(where, f"{where}={text} is no amount of money", "write 25 or 0.50"),))
+    amount_nusd = nusd_of(text)
+    if amount_nusd is None:
+        where = "MONTHLY_COST_BUDGET"
+        raise RequestError((Problem(where, f"{where}={text} is no amount of money", "write 25 or 0.50"),))
+    return amount_nusd

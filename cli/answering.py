@@ -24,7 +24,7 @@ from . import completing, config
 from .exits import Exit
 from .ledgers import open_ledger
 from .options import OF_ANOTHER_WORLD, Asked, ask
-from .output import bad, dim, good, named, note, safe, warned
+from .output import bad, dim, good, named, note, out, safe, warned
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -133,7 +133,7 @@ def answer(ctx: click.Context, asked: Asked, prompt: str, options: Mapping[str, 
         "max_output_tokens": options["max_output_tokens"],
         "schema": _schema(options["schema_file"]),
         "json_mode": options["json_mode"],
-        "gates": dict(_gate(text, environ) for text in _checks(asked, options)),
+        "gates": _gates(asked, options, environ),
         "keep": options["keep"],
         "story_id": _name(asked),
         "run_id": options["run_id"],
@@ -147,7 +147,7 @@ def answer(ctx: click.Context, asked: Asked, prompt: str, options: Mapping[str, 
         result = _streamed(router.pieces(job, observe)) if streams else router.run(job, observe)
         where = None if router.ledger is None else str(router.ledger.where)
     if options["as_json"]:
-        click.echo(json.dumps(as_document(asked, result, where), indent=2))
+        out(json.dumps(as_document(asked, result, where), indent=2))
     else:
         _print(result, streamed=streams, quiet=options["quiet"])
     return exit_of(result)
@@ -163,13 +163,6 @@ def _name(asked: Asked) -> str | None:
     return name_under(asked.story, delegating(asked.prd, asked.story))
 
 
-def _checks(asked: Asked, options: Mapping[str, Any]) -> Iterator[str]:
-    """The checks of the command line, and before them those of the story, where these are asked for."""
-    if asked.story is not None and options.get("prd_checks"):
-        yield from (f"{name}={command}" for name, command in asked.story.checks.items())
-    yield from options["checks"]
-
-
 def exit_of(result: Result) -> Exit:
     """The exit code of a run."""
     if result.ending is Ending.REFUSED:
@@ -180,7 +173,7 @@ def exit_of(result: Result) -> Exit:
 
 
 def _wants_stream(said: bool | None) -> bool:
-    return sys.stdout.isatty() if said is None else said
+    return sys.stdout is not None and (sys.stdout.isatty() if said is None else said)
 
 
 def _streamed(pieces: Iterator[Any]) -> Result:
@@ -188,8 +181,7 @@ def _streamed(pieces: Iterator[Any]) -> Result:
     for piece in pieces:
         if isinstance(piece, Result):
             return piece
-        sys.stdout.write(shown(piece.text))
-        sys.stdout.flush()
+        out(shown(piece.text), end="")
     raise AssertionError  # the result always comes
 
 
@@ -201,13 +193,14 @@ def shown(text: str) -> str:
 def _print(result: Result, *, streamed: bool, quiet: bool) -> None:
     if result.answer is not None and result.ending is not Ending.FAILED:
         if not streamed:
-            click.echo(shown(result.text))
+            out(shown(result.text))
         elif not result.text.endswith("\n"):
-            click.echo()
+            out()
         for call in result.answer.tool_calls:
-            click.echo(json.dumps({"tool": call.name, "arguments": shown(call.arguments)}))
+            out(json.dumps({"tool": call.name, "arguments": shown(call.arguments)}))
     if result.ending is not Ending.SERVED:
-        note(f"{bad(result.ending.value)}: {safe(result.words)}")
+        words = result.words.removeprefix(f"{result.ending.value}: ")  # which are meant to stand alone
+        note(f"{bad(result.ending.value)}: {safe(words)}")
     elif not quiet:
         note(dim(f"{result.model} answered: {_cost(result)}"))
 
@@ -261,6 +254,20 @@ def ending_by_term() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def _gates(asked: Asked, options: Mapping[str, Any], environ: Mapping[str, str]) -> dict[str, Any]:
+    """The checks of the story, where these are asked for, and those of the command line, which come last."""
+    gates: dict[str, Any] = {}
+    if asked.story is not None and options.get("prd_checks"):
+        gates |= (_gate(f"{name}={command}", environ) for name, command in asked.story.checks.items())
+    own: dict[str, Any] = {}
+    for text in options["checks"]:
+        name, gate = _gate(text, environ)
+        if name in own:
+            raise click.UsageError(f"--check {name}= is there twice; give each gate a name of its own")
+        own[name] = gate
+    return gates | own
 
 
 def _gate(text: str, environ: Mapping[str, str]) -> tuple[str, Any]:

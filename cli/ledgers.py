@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from ..policy.words import nusd_of
 from ..router import Engine
-from ..schemas.policy import NANO, Policy
+from ..schemas.policy import Policy
 from ..schemas.request import Spend
 from . import completing, config
 from .output import note, safe
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from ..ledger.ledger import Ledger
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-MOST_USD = 10**9
 
 
 def ledger_option(function: F) -> F:
@@ -127,13 +125,10 @@ def nano_usd(what: str, text: str) -> int:
     Raises:
         click.UsageError: it is none.
     """
-    try:
-        amount = Decimal(text.strip().removeprefix("$").replace(",", ""))
-    except InvalidOperation:
-        amount = Decimal("NaN")
-    if not amount.is_finite() or not 0 <= amount <= MOST_USD:
+    amount_nusd = nusd_of(text)
+    if amount_nusd is None:
         raise click.UsageError(f"{what} {text}: that is no amount of money; write 25 or 0.50")
-    return int(amount * NANO)
+    return amount_nusd
 
 
 def tell_waiting(ledger: Ledger) -> None:

@@ -56,9 +56,9 @@ def wants_color(stream: IO[str]) -> bool:
     return os.environ.get("TERM") != "dumb" and stream.isatty()
 
 
-def out(text: str = "") -> None:
-    """A line of data or of a finding."""
-    _write(text, sys.stdout)
+def out(text: str = "", end: str = "\n") -> None:
+    """A line of data or of a finding, or with another end a part of one."""
+    _write(text, sys.stdout, end)
 
 
 def raw(data: bytes) -> None:
@@ -83,10 +83,10 @@ def unstyled(text: str) -> str:
     return click.unstyle(text)
 
 
-def _write(text: str, stream: IO[str] | None) -> None:
+def _write(text: str, stream: IO[str] | None, end: str = "\n") -> None:
     if stream is None:  # closed before we were started
         return
-    click.echo(fitted(text, stream), file=stream, color=True)
+    click.echo(fitted(text + end, stream), file=stream, color=True, nl=False)
 
 
 def fitted(text: str, stream: IO[str]) -> str:

@@ -8,7 +8,7 @@ puts the sum right. A call belongs to the windows in which it was reserved, what
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..policy.words import usd_short
 from ..schemas.ledger import OPEN, Attempt, Denied, DeniedBy, Flag, Hold, HoldState, Usage, WindowSpend
@@ -58,7 +58,7 @@ class Book:
                     f"the key `{attempt.key}` was used for another call",
                     "a key names one call for good; give each attempt a key of its own",
                 )
-            return known.hold
+            return replace(known.hold, again=True)
         now_ms = sheet.not_before(now_ms)
         denied = self._denied(sheet, attempt, asked.hold_nusd, now_ms)
         if denied is not None:

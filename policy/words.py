@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 
 from ..schemas.policy import (
@@ -23,6 +24,24 @@ from ..schemas.policy import (
 def usd(nusd: int, places: int = 4) -> str:
     """Nano-USD as dollars, rounded half up, with thousands grouped: `$1,500.00`."""
     return f"${Decimal(nusd) / NANO:,.{places}f}"
+
+
+_AMOUNT = re.compile(r"\$?\s*((?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]{1,20})?(?:\.[0-9]{1,20})?)", re.ASCII)
+_MOST_USD = 10**9
+
+
+def nusd_of(text: str) -> int | None:
+    """
+    An amount of money that a person wrote (25, $25, 0.50 or 1,500) in nano-USD, rounded down.
+
+    Returns:
+        None: it is none. A comma groups thousands; one before cents may mean either, so it is no amount.
+    """
+    found = _AMOUNT.fullmatch(text.strip())
+    if found is None or not found[1]:
+        return None
+    amount = Decimal(found[1].replace(",", ""))
+    return int(amount * NANO) if amount <= _MOST_USD else None
 
 
 def usd_short(nusd: int) -> str:

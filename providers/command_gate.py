@@ -30,7 +30,7 @@ class CommandGate:
         cwd: where it runs.
 
     Raises:
-        RequestError: there is no such program.
+        RequestError: there is no such program, or, once it is needed, it can't be run.
     """
 
     def __init__(
@@ -49,13 +49,18 @@ class CommandGate:
 
     async def __call__(self, answer: Answer) -> bool:
         """Whether the answer passes."""
-        child = await Child.start(
-            self._argv,
-            environ=self._environ,
-            cwd=str(self._cwd),
-            stdin=answer.text.encode(),
-            most_bytes=MOST_BYTES,
-        )
+        try:
+            child = await Child.start(
+                self._argv,
+                environ=self._environ,
+                cwd=str(self._cwd),
+                stdin=answer.text.encode(errors="replace"),
+                most_bytes=MOST_BYTES,
+            )
+        except OSError as error:
+            what = f"check: `{self._argv[0]}` can't be run: {error.strerror}"
+            help = "a script begins with a line such as #!/bin/sh"
+            raise RequestError((Problem("check", what, help),)) from error
         try:
             with suppress(TimeoutError, TooMuchOutput):
                 async with asyncio.timeout(self._timeout_s):

@@ -14,7 +14,7 @@ from itertools import count
 
 from ..schemas.calls import Adapter, Adapters, Answer, Call, Piece, Tokens
 from ..schemas.decision import Decision
-from ..schemas.errors import Billed, LedgerError, PolicyctlError, ProviderError
+from ..schemas.errors import Billed, LedgerError, LedgerMisuse, PolicyctlError, Problem, ProviderError
 from ..schemas.health import Health
 from ..schemas.job import Job, Kept
 from ..schemas.ledger import Attempt, Denied, Hold, Purse, Usage
@@ -226,7 +226,7 @@ class Step:
 
     async def _reserved(self, key: str, call: Call, number: int) -> Hold | Denied | None:
         """The hold; None where no ledger counts. It waits where only calls under way are in the way."""
-        purse = self.services.purse
+        purse, job = self.services.purse, self.course.job
         if purse is None:
             return None
         attempt = self._ledger_attempt(key, call, number)
@@ -236,11 +236,14 @@ class Step:
             return purse.reserve(attempt, send=True, lease_s=lease_s)
 
         def undo(answer: Hold | Denied) -> None:
-            if isinstance(answer, Hold):
+            if isinstance(answer, Hold) and not answer.again:
                 purse.release(key)
 
         for turn in count():
             answer = await self.services.purser.ask_or_undo(reserve, undo)
+            if isinstance(answer, Hold) and answer.again:
+                text = f"request `{job.request_id}` was sent before, and one hold counts one call"
+                raise LedgerMisuse(Problem("request_id", text, "give each request an id of its own"))
             pause_s = _ROOM_S[min(turn, len(_ROOM_S) - 1)]
             only_held = isinstance(answer, Denied) and answer.only_held
             if not only_held or self.course.left_s(self.services.clock()) <= pause_s:

@@ -7,6 +7,7 @@ All money is in nano-USD, all tokens are whole numbers, all moments are UTC.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import field
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
@@ -98,13 +99,18 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """What the ledger has of an attempt. `cost_nusd` is what counts as spent: nothing while it is open."""
+    """
+    What the ledger has of an attempt. `cost_nusd` is what counts as spent: nothing while it is open.
+
+    `again`: it was set aside before; who asks for it now didn't do so.
+    """
 
     key: str
     state: HoldState
     hold_nusd: int
     cost_nusd: int
     flag: Flag | None = None
+    again: bool = field(default=False, compare=False)
 
 
 class DeniedBy(StrEnum):

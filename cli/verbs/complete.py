@@ -37,6 +37,8 @@ def command(ctx: click.Context, /, prompt: str | None, **options: Any) -> int:
 
 def _prompt(said: str | None) -> str:
     if said is not None and said != "-":
+        if not said.strip():
+            raise click.UsageError("the prompt is empty")
         return said
     if sys.stdin is None or sys.stdin.isatty():
         raise click.UsageError('what is the prompt? policyctl complete "Name three rivers."')

@@ -71,6 +71,9 @@ class Adapters:
         environ: where keys are.
         offline: whether the script answers for every model.
         script: the file of the script; None: the one that POLICYCTL_OFFLINE_SCRIPT names, or none.
+
+    Raises:
+        PolicyctlError: the script that is to answer for every model can't be read.
     """
 
     def __init__(
@@ -81,6 +84,8 @@ class Adapters:
         named = environ.get(SCRIPT_VARIABLE, "").strip()
         self._script = script or (Path(named) if named else None)
         self._made: dict[str, Adapter] = {}
+        if offline:  # a script that can't be read is told at once, not by each model
+            self._made[_OFFLINE] = self._from_script()
 
     def for_model(self, model: Model) -> Adapter:
         """
@@ -103,9 +108,7 @@ class Adapters:
 
     def _make(self, name: str, model: Model) -> Adapter:
         if name == _OFFLINE:
-            from .offline import Offline, load_script
-
-            return Offline(load_script(self._script) if self._script is not None else ())
+            return self._from_script()
         if name == _CLI:
             from .claude_cli import ClaudeCli
 
@@ -116,6 +119,11 @@ class Adapters:
             raise PolicyctlError(f"calling `{model.key}` needs {package}, which isn't installed: {command}")
         make = getattr(import_module(f"{__package__}.{name}"), cls)
         return cast(Adapter, make(self._environ))
+
+    def _from_script(self) -> Adapter:
+        from .offline import Offline, load_script
+
+        return Offline(load_script(self._script) if self._script is not None else ())
 
 
 def _installed(package: str) -> bool:

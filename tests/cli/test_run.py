@@ -262,6 +262,51 @@ def test_a_check_ends_with_its_run(here: Path) -> None:
     raise AssertionError("the check's child is still there")
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["hi", "--script", "nowhere.json"], "nowhere.json: the script can't be read"),
+        (["hi", "--check", "a=true", "--check", "a=false"], "--check a= is there twice"),
+        (["hi", "--check", "a=./plain"], "plain` can't be run: Exec format error"),
+        (["hi", "--check", 'a="open'], '`"open` is no command'),
+        ([""], "the prompt is empty"),
+        ([os.fsdecode(b"\xff")], "holds characters that no text has"),
+    ],
+)
+def test_what_cannot_be_asked_is_a_usage_error(here: Path, words: list[str], said: str) -> None:
+    """
+    A mistake in the command line is told as one, with exit code 2, and is no failure of a model.
+    """
+    (here / "plain").write_text("exit 0", encoding="utf-8")
+    (here / "plain").chmod(0o755)
+    ran = call("complete", *words, "--offline", "--complexity", "1", at=here)
+
+    assert 2 == ran.code
+    assert said in ran.err
+    assert "Traceback" not in ran.err and "[failure]" not in ran.err
+
+
+def test_a_failure_is_told_once(here: Path) -> None:
+    """
+    How a run ended, and why, is a sentence that doesn't repeat itself.
+    """
+    ran = answer(here, "complete", "hi", "--complexity", "1", steps=[{"fail": "auth"}])
+
+    assert "every step failed: small (auth), middle (auth), large (auth)" == ran.err.splitlines()[-1]
+
+
+@pytest.mark.parametrize("how", ["--stream", "--no-stream"])
+def test_an_answer_fits_what_shows_it(here: Path, how: str) -> None:
+    """
+    A terminal that can't show a character shows a question mark.
+    """
+    script = [{"text": "caf\u00e9 \u2603"}]
+    words = ("complete", "hi", "--complexity", "1", how)
+    ran = answer(here, *words, steps=script, encoding="ascii")
+
+    assert (0, "caf? ?\n") == (ran.code, ran.out)
+
+
 def test_a_schema_is_followed_or_it_is_a_failure(here: Path) -> None:
     """
     An answer that doesn't follow the schema makes it the next model's turn.
