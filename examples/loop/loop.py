@@ -137,7 +137,7 @@ class Loop:
         level = (
             f", budget {result.decision.budget}: {result.decision.action}" if result.decision.action else ""
         )
-        cost = f"${result.cost_nusd / 10**9:.4f}, {len(result.attempts)} attempts"
+        cost = f"${result.cost_nusd / 10**9:.4f}, attempts: {len(result.attempts)}"
         tell(f"  done by {result.model} in tier {result.decision.tier}{level}, {cost}")
         return OK
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from policyctl import read_prd, turns, with_passes
+from policyctl import Engine, read_prd, turns, with_passes
 from policyctl.schemas.errors import StoryError
 
 
@@ -113,3 +113,51 @@ def test_a_story_that_isn_t_there_can_t_be_marked() -> None:
     """
     with pytest.raises(StoryError, match="has no story `US-43`"):
         with_passes(prd({"id": "US-42"}), "prd.json", "US-43")
+
+
+def test_a_story_s_request_has_what_the_person_and_the_environment_say() -> None:
+    """
+    The environment gives inputs of which the story says nothing, the person a tier for all, a skill, a model.
+    """
+    engine = Engine.from_text(
+        "model m is offline/m costs $1 in, $1 out can tools\n"
+        "tier every from complexity 0 has m\n"
+        "input time_rules is yes or no default no from env ENABLE_TIME_RULES\n"
+        "input stage is one of dev, prod default dev from env STAGE\n"
+    )
+    tasks = {"subtasks": [{"title": "one"}]}
+    text = prd({"id": "A", "complexity": 4, "stage": "prod", "mcpTools": ["files"], "delegation": tasks})
+    environ = {"ENABLE_TIME_RULES": "true", "STAGE": "dev", "PATH": "/bin"}
+    task, story = turns(read_prd(text, "prd.json"))
+    said = {"environ": environ, "tier": "every", "skill": "review", "preferred": None}
+    outer = engine.story_request(story.story, story.by, **said)
+    inner = engine.story_request(task.story, task.by, **said)
+
+    assert {"time_rules": "yes", "stage": "prod"} == outer.inputs
+    assert ("every", "review", None, {"tools"}) == (
+        outer.tier,
+        outer.skill,
+        outer.preferred,
+        set(outer.requires),
+    )
+    assert inner.delegated_by is not None
+    assert ("every", "yes") == (inner.delegated_by.tier, inner.delegated_by.inputs["time_rules"])
+
+
+def test_checks_of_a_story_stand_beside_those_of_the_prd() -> None:
+    """
+    A command alone is the gate `tests`; a story's own of the same name counts.
+    """
+    text = json.dumps(
+        {
+            "qualityGate": "make test",
+            "stories": [
+                {"id": "A", "checks": {"lint": "make lint"}},
+                {"id": "B", "checks": {"tests": "true"}},
+            ],
+        }
+    )
+    first, second = read_prd(text, "prd.json").stories
+
+    assert {"tests": "make test", "lint": "make lint"} == first.checks
+    assert {"tests": "true"} == second.checks

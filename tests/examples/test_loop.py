@@ -355,6 +355,25 @@ def test_the_fifteen_lines_of_the_readme_are_a_loop(
     assert 15 >= len([line for line in code.splitlines() if line.strip()])
 
 
+@most
+@pytest.mark.parametrize(
+    ("words", "models"),
+    [
+        (["--skill", "prd-validator"], {"haiku", "sonnet"}),
+        (["--tier", "medium"], {"sonnet"}),
+        (["--preferred", "opus", "--enable-mcp"], {"opus"}),
+    ],
+)
+def test_options_say_who_answers(here: Path, loop: list[str], words: list[str], models: set[str]) -> None:
+    """
+    A skill is a fact for rules; a tier, a model and checks from the command line count for all stories.
+    """
+    ran = run(here, loop, "--offline", "offline.json", *words, "--check", "tests=true")
+
+    assert 0 == ran.returncode, ran.stderr
+    assert models == {note["model"] for note in learnt(here)}
+
+
 def test_it_runs_with_real_libraries_over_sockets(here: Path, fakes: FakeProviders) -> None:
     """
     With LiteLLM's and OpenAI's libraries, and providers that are asked over HTTP, it ends as offline: outage,
