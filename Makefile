@@ -135,7 +135,7 @@ hooks: $(STAMPS)/requirements ## try the pre-commit hooks on the example (needs 
 
 soak: $(STAMPS)/wheel ## the property tests ten times as long, the ledger at full size, the real CLI, kills
 	@POLICYCTL_SOAK=1 $(BIN)/pytest -q -p no:benchmark tests/ledger tests/engine/test_ways.py \
-	    tests/providers/test_real_cli.py tests/examples/test_loop.py
+	    tests/providers/test_real_cli.py tests/examples/test_loop.py tests/running
 	@POLICYCTL_PAIRS=1000000 POLICYCTL_PROOFS=20000 $(BIN)/pytest -q -n auto -p no:benchmark tests/property \
 	    tests/policy/test_hostile.py tests/policy/test_fixes.py tests/policy/test_surfaces.py tests/engine
 

@@ -177,8 +177,15 @@ class Router:
         self.close()
 
     def close(self) -> None:
-        """End what is under way, let go of connections, and close the ledger."""
+        """
+        End what is under way, let go of connections, and close the ledger.
+
+        Raises:
+            RouterError: who asks for it is an observer or gate on the router's own loop.
+        """
         with self._starting:
+            if self._loop is not None and self._loop.is_here():
+                raise RouterError("a router can't be closed on its own loop")
             self._closed = True
             loop, self._loop = self._loop, None
             executor, self._executor = self._executor, None

@@ -87,7 +87,7 @@ class LoopThread:
         Raises:
             RouterError: it was closed, or is meanwhile; or it is its own thread that would wait.
         """
-        if threading.current_thread() is self._thread:
+        if self.is_here():
             coroutine.close()
             raise RouterError("a request can't wait for another on the router's own loop: await `acomplete`")
         work = self._begun(coroutine)
@@ -124,7 +124,7 @@ class LoopThread:
                 yield piece
         finally:
             with suppress(RouterError):  # closed with the loop
-                if threading.current_thread() is self._thread:
+                if self.is_here():
                     self._begun(self._let_go(pieces))  # thrown away, and found there to be garbage
                 else:
                     self.run(self._let_go(pieces))
@@ -158,6 +158,10 @@ class LoopThread:
             self._last = last
             loop.call_soon_threadsafe(loop.stop)
             thread.join()
+
+    def is_here(self) -> bool:
+        """Whether this is the loop's own thread, which can't wait for it."""
+        return threading.current_thread() is self._thread
 
     def _begun(self, coroutine: Coroutine[Any, Any, T]) -> _Work[T]:
         with self._starting:

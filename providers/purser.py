@@ -8,6 +8,7 @@ run that is being cancelled: a hold that nobody knows of would stay until its le
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -55,13 +56,41 @@ class Purser:
         """Ask a gate: on the loop where it is asynchronous, else in a thread that nobody waits for longer."""
         if iscoroutinefunction(gate) or iscoroutinefunction(type(gate).__call__):
             return await cast("Awaitable[bool]", gate(answer))
-        return cast(bool, await asyncio.to_thread(gate, answer))
+        return await _in_its_thread(cast("Callable[[Answer], bool]", gate), answer)
 
     def close(self) -> None:
         """Wait for what is being done."""
         if self._pool is not None:
             self._pool.shutdown(wait=True)
             self._pool = None
+
+
+async def _in_its_thread(gate: Callable[[Answer], bool], answer: Answer) -> bool:
+    """
+    Ask in a thread of its own: a gate that hangs takes nobody else's, and holds up no exit.
+    """
+    loop = asyncio.get_running_loop()
+    verdict: asyncio.Future[bool] = loop.create_future()
+
+    def tell(said: bool | BaseException) -> None:
+        if verdict.done():
+            return  # nobody waits any more
+        if isinstance(said, BaseException):
+            verdict.set_exception(said)
+        else:
+            verdict.set_result(said)
+
+    def ask() -> None:
+        said: bool | BaseException
+        try:
+            said = bool(gate(answer))
+        except BaseException as error:
+            said = error
+        with suppress(RuntimeError):  # the loop has ended meanwhile
+            loop.call_soon_threadsafe(tell, said)
+
+    threading.Thread(target=ask, name="policyctl-gate", daemon=True).start()
+    return await verdict
 
 
 async def _undone(

@@ -7,6 +7,7 @@ import os
 import random
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -17,6 +18,7 @@ import pytest
 from policyctl import ChainError, GateError, PolicyctlError, RouterError
 from policyctl.running import Router
 from policyctl.schemas.calls import Answer, Piece
+from policyctl.schemas.job import Gate
 from policyctl.schemas.run import Ended, Event, Started
 
 from .test_chain import Always
@@ -201,6 +203,45 @@ def test_a_gate_on_the_loop_can_ask_but_not_block(tmp_path: Path) -> None:
         with pytest.raises(RouterError, match="acomplete"):
             router.complete("hello", complexity=1, gates={"judge": blocks})
         assert "small" == router.complete("hello", complexity=1, gates={"judge": asks}).model
+
+
+def test_gates_do_not_wait_for_each_other(tmp_path: Path) -> None:
+    """
+    Many gates that take their time are asked at once, and one that hangs holds up neither them nor the end.
+    """
+    hangs = threading.Event()
+    with a_router(tmp_path) as router:
+
+        async def ask(gate: Gate) -> bool:
+            try:
+                await router.acomplete("hello", complexity=1, gates={"tests": gate}, deadline_s=5)
+            except GateError:
+                return False
+            return True
+
+        def slow(answer: Answer) -> bool:
+            time.sleep(0.5)
+            return True
+
+        async def all_of_them() -> list[bool]:
+            stuck = asyncio.create_task(ask(lambda answer: hangs.wait(30)))
+            served = await asyncio.gather(*(ask(slow) for _ in range(60)))
+            stuck.cancel()
+            return served
+
+        assert [True] * 60 == asyncio.run(all_of_them())
+    assert not hangs.is_set()
+    hangs.set()
+
+
+def test_a_router_is_not_closed_by_who_looks_on(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """
+    On its own loop a router can't wait for its end; closing it there is an error, and all goes on.
+    """
+    with a_router(tmp_path) as router:
+        result = router.complete("hello", complexity=1, observe=lambda event: router.close())
+        assert "small" == result.model
+        assert "small" == router.complete("hello", complexity=1).model
 
 
 def test_a_gate_has_nobody_left_above_it(tmp_path: Path) -> None:
