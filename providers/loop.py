@@ -12,7 +12,7 @@ import threading
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 from concurrent.futures import Future
 from contextlib import suppress
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from ..schemas.errors import RouterError
 
@@ -76,7 +76,7 @@ class LoopThread:
         self._thread: threading.Thread | None = None
         self._last: Callable[[], Coroutine[Any, Any, None]] | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._open: set[AsyncGenerator[Any, None]] = set()
+        self._open: set[_Stream[Any]] = set()
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """
@@ -114,34 +114,39 @@ class LoopThread:
 
     def iterate(self, pieces: AsyncGenerator[T, None]) -> Generator[T, None, None]:
         """What comes, as it comes; closing the iterator closes the generator."""
-        self._open.add(pieces)
+        stream = self._opened(pieces)
         try:
             while True:
                 try:
-                    piece = self.run(_next(pieces))
+                    piece = self.run(stream.next())
                 except StopAsyncIteration:
                     return
                 yield piece
         finally:
             with suppress(RouterError):  # closed with the loop
                 if self.is_here():
-                    self._begun(self._let_go(pieces))  # thrown away, and found there to be garbage
+                    self._begun(self._let_go(stream))  # thrown away, and found there to be garbage
                 else:
-                    self.run(self._let_go(pieces))
+                    self.run(self._let_go(stream))
 
     async def aiterate(self, pieces: AsyncGenerator[T, None]) -> AsyncGenerator[T, None]:
         """The same for a caller on a loop of his own."""
-        self._open.add(pieces)
+        stream = self._opened(pieces)
         try:
             while True:
                 try:
-                    piece = await self.arun(_next(pieces))
+                    piece = await self.arun(stream.next())
                 except StopAsyncIteration:
                     return
                 yield piece
         finally:
             with suppress(RouterError):  # closed with the loop
-                await self.arun(self._let_go(pieces))
+                closed = asyncio.wrap_future(self._begun(self._let_go(stream)))
+                closed.add_done_callback(_looked_at)
+                await asyncio.wait(
+                    {closed}
+                )  # who is cancelled here doesn't wait, and it is closed all the same
+                closed.result()
 
     def close(self, last: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """
@@ -193,18 +198,34 @@ class LoopThread:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks)
-        for pieces in list(self._open):
-            await self._let_go(pieces)
+        for stream in list(self._open):
+            await self._let_go(stream)
         if self._last is not None:
             await self._last()
 
-    async def _let_go(self, pieces: AsyncGenerator[Any, None]) -> None:
-        self._open.discard(pieces)
-        await pieces.aclose()
+    def _opened(self, pieces: AsyncGenerator[T, None]) -> _Stream[T]:
+        stream = _Stream(pieces)
+        self._open.add(stream)
+        return stream
+
+    async def _let_go(self, stream: _Stream[Any]) -> None:
+        await stream.close()
+        self._open.discard(stream)
 
 
-async def _next(pieces: AsyncGenerator[T, None]) -> T:
-    return await anext(pieces)
+class _Stream(Generic[T]):
+    """A generator that is asked for one thing at a time: one who was told to hurry may come too early."""
+
+    def __init__(self, pieces: AsyncGenerator[T, None]) -> None:
+        self._pieces, self._turn = pieces, asyncio.Lock()
+
+    async def next(self) -> T:
+        async with self._turn:
+            return await anext(self._pieces)
+
+    async def close(self) -> None:
+        async with self._turn:
+            await self._pieces.aclose()
 
 
 def _looked_at(waiting: asyncio.Future[Any]) -> None:

@@ -153,7 +153,11 @@ class Step:
         now_s = self.services.clock()
         call = self._call(now_s)
         key = f"{self.course.job.request_id}:{self.index}:{number}"
-        hold = await self._reserved(key, call, number)
+        try:
+            hold = await self._reserved(key, call, number)
+        except BaseException:
+            await to_its_end(self._health(lambda: self.services.health.left(self.model.key)))
+            raise
         if isinstance(hold, Denied):
             await self._health(lambda: self.services.health.left(self.model.key))
             return self._skip(hold.message, hold)

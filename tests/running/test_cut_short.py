@@ -110,7 +110,9 @@ async def _cut_short(router: Router, chance: random.Random, events: list[Event])
 
     task = asyncio.create_task(chance.choice([listen, ask])())
     await asyncio.sleep(chance.random() * chance.choice([0.005, 0.02, 0.04]))
-    task.cancel()
+    for _ in range(chance.choice([1, 1, 2, 3])):  # some have no patience
+        task.cancel()
+        await asyncio.sleep(chance.random() * 0.002)
     with suppress(asyncio.CancelledError, ChainError, GateError):
         await task
 
