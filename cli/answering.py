@@ -312,12 +312,21 @@ def _schema(name: str | None) -> Mapping[str, Any] | None:
 
 
 class Teller:
-    """Tells on stderr of each attempt as it happens."""
+    """
+    Tells on stderr of each attempt as it happens.
+
+    The first model of a chain is primary, also of the one that a raised tier brings; all others are fallback.
+    """
+
+    def __init__(self) -> None:
+        self._primary: int | None = None
+        self._tier: str | None = None
 
     def __call__(self, event: Event) -> None:
         """One event."""
         if isinstance(event, Started):
-            word = good("[primary]") if event.step == 0 else warned("[fallback]")
+            self._primary = event.step if self._primary is None else self._primary
+            word = good("[primary]") if event.step == self._primary else warned("[fallback]")
             note(f"{word} Attempting {named(safe(event.model))} (attempt {event.attempt})")
         elif isinstance(event, Ended):
             self._ended(event)
@@ -325,6 +334,8 @@ class Teller:
             note(f"{warned('[skipped]')} {named(safe(event.model))}: {safe(event.why)}")
         else:
             assert isinstance(event, Changed)
+            if event.decision.tier != self._tier:
+                self._primary, self._tier = None, event.decision.tier
             note(f"{warned('[changed]')} {safe(event.why)}: {safe(' -> '.join(event.decision.chain))}")
 
     def _ended(self, event: Ended) -> None:

@@ -274,18 +274,27 @@ class Step:
             **about,
         )
 
-    async def _settled(self, work: Callable[[Purse], Hold]) -> Hold | LedgerError | None:
+    async def _settled(
+        self, work: Callable[[Purse], Hold], tell_health: Callable[[], None]
+    ) -> Hold | LedgerError | None:
         """
-        What the ledger makes of it. An answer that is paid for isn't lost because the ledger can't write:
-        the hold then stays, and counts in full when its lease has passed.
+        What the ledger makes of it; health is told in the same thread. An answer that is paid for isn't lost
+        because the ledger can't write: the hold then stays, and counts in full when its lease has passed.
         """
         purse = self.services.purse
         if purse is None:
+            tell_health()
             return None
-        try:
-            return await self.services.purser.ask(lambda: work(purse))
-        except LedgerError as error:
-            return error
+
+        def settle() -> Hold | LedgerError:
+            try:
+                return work(purse)
+            except LedgerError as error:
+                return error
+            finally:
+                tell_health()
+
+        return await self.services.purser.ask(settle)
 
     async def _health(self, ask: Callable[[], float | None]) -> float:
         """What health says. It may be shared through the ledger, so where there is one, a thread asks."""
@@ -297,18 +306,15 @@ class Step:
     async def _answered(self, key: str, number: int, began_s: float, answer: Answer) -> None:
         took_s = self.services.clock() - began_s
         usage = _usage(answer.tokens, took_s)
-        hold = await self._settled(lambda purse: purse.commit(key, usage))
-        await self._health(lambda: self.services.health.succeeded(self.model.key, took_s))
+        hold = await self._settled(
+            lambda purse: purse.commit(key, usage),
+            lambda: self.services.health.succeeded(self.model.key, took_s),
+        )
         self._tell_end(number, began_s, tokens=answer.tokens, hold=hold)
 
     async def _failed(self, key: str, number: int, began_s: float, error: ProviderError) -> Lost | Then:
         """Settle a failed attempt, and say what follows."""
-        hold = await self._settled(
-            lambda purse: _settle_failure(purse, key, error, took_s=self._since(began_s))
-        )
-        await self._health(
-            lambda: self.services.health.failed(self.model.key, error.kind, error.retry_after_s)
-        )
+        hold = await self._settled_failure(key, began_s, error)
         then = self._then(error, number)
         self._tell_end(number, began_s, error=error, tokens=error.tokens, hold=hold, then=then)
         if then.next is Next.RETRY:
@@ -326,8 +332,9 @@ class Step:
 
     async def _given_up(self, key: str, number: int, began_s: float, kind: FailureKind) -> None:
         """Nobody waits for the answer any more; it may be billed all the same."""
-        hold = await self._settled(lambda purse: purse.abandon(key, kind.value))
-        await self._health(lambda: self.services.health.left(self.model.key))
+        hold = await self._settled(
+            lambda purse: purse.abandon(key, kind.value), lambda: self.services.health.left(self.model.key)
+        )
         error = ProviderError(kind, "nobody waits for it any more")
         self._tell_end(number, began_s, error=error, hold=hold)
 
@@ -346,11 +353,17 @@ class Step:
         return settle
 
     async def _broke(self, key: str, number: int, began_s: float, error: ProviderError) -> None:
-        hold = await self._settled(lambda purse: _settle_failure(purse, key, error, self._since(began_s)))
-        await self._health(
-            lambda: self.services.health.failed(self.model.key, error.kind, error.retry_after_s)
-        )
+        hold = await self._settled_failure(key, began_s, error)
         self._tell_end(number, began_s, error=error, tokens=error.tokens, hold=hold, then=Then(Next.STOP))
+
+    async def _settled_failure(
+        self, key: str, began_s: float, error: ProviderError
+    ) -> Hold | LedgerError | None:
+        took_s = self._since(began_s)
+        return await self._settled(
+            lambda purse: _settle_failure(purse, key, error, took_s),
+            lambda: self.services.health.failed(self.model.key, error.kind, error.retry_after_s),
+        )
 
     # --- telling ---------------------------------------------------------------------------------------
 

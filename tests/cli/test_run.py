@@ -136,6 +136,20 @@ def test_a_story_is_asked_in_its_own_words(here: Path) -> None:
     assert document["attempts"][0]["input_tokens"] > 15
 
 
+def test_a_raised_tier_has_a_primary_of_its_own(here: Path) -> None:
+    """
+    After a failed gate the first model of the next tier is no fallback.
+    """
+    check = f"tests={sys.executable} -c \"import sys; sys.exit(sys.stdin.read() != 'right')\""
+    steps = [{"model": "small", "text": "wrong"}, {"model": "middle", "text": "right"}]
+    ran = answer(here, "complete", "hello", "--complexity", "1", "--check", check, steps=steps)
+
+    assert 0 == ran.code, ran.err
+    assert "[changed] the tier is medium now" in ran.err
+    assert "[primary] Attempting middle (attempt 1)" in ran.err
+    assert "[fallback]" not in ran.err
+
+
 def test_run_needs_a_story(here: Path) -> None:
     """
     Without --story, the error shows how it is given.
