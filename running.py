@@ -433,8 +433,10 @@ class Router:
         always, this = self._observe, observe
 
         def both(event: Event) -> None:
-            always(event)
-            this(event)
+            try:
+                always(event)
+            finally:  # one that raises doesn't keep it from the other
+                this(event)
 
         return both
 

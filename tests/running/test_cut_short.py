@@ -185,6 +185,11 @@ def test_an_observer_that_raises_spoils_nothing(tmp_path: Path, caplog: pytest.L
         assert router.ledger is not None
         assert 0 == router.ledger.spend()["daily"].held_nusd
 
+        seen: list[Event] = []
+        router._observe = broken
+        router.complete("hello", complexity=1, observe=seen.append)
+
+    assert ["small 1", "small 1 ok"] == story(tuple(seen))
     assert "small" == result.model
     assert {"an observer of policyctl raised"} == {record.getMessage() for record in caplog.records}
 

@@ -24,13 +24,13 @@ from policyctl.schemas.request import Failure, Request
 from .test_chain import Always
 from .world import a_router, tried
 
-CASES = 3000 if os.environ.get("POLICYCTL_SOAK") else 120
+CASES = 3000 if os.environ.get("POLICYCTL_SOAK") else 240
 MODELS = ("ant", "bee", "cat", "dog", "elk", "fox")
 TIERS = ("cheap", "medium", "powerful")
 AGAIN = ("rate_limit", "overloaded", "timeout", "connection", "server_error")
 NEXT = ("auth", "quota", "not_found", "content_filter", "bad_response", "context_window")
 STOP = ("invalid_request",)
-KINDS = (*AGAIN, *NEXT, *NEXT, *STOP)
+KINDS = (*AGAIN, *NEXT, *NEXT, *STOP, "context_window")
 
 
 @dataclass
@@ -83,25 +83,27 @@ def a_world(chance: random.Random) -> World:
 
     def a_retry() -> tuple[int, dict[str, str]]:
         kinds = chance.sample(KINDS, chance.choice([0, 1, 3]))
-        return chance.randint(1, 4), {kind: chance.choice(words) for kind in kinds}
+        return chance.randint(1, 6), {kind: chance.choice(words) for kind in kinds}
 
     retries = {"": a_retry()}
     if chance.random() < 0.4:
         retries[chance.choice(models)] = a_retry()
     cuts = sorted(chance.sample(range(1, len(models)), 2))
     parts = (models[: cuts[0]], models[cuts[0] : cuts[1]], models[cuts[1] :])
-    trouble = chance.choice([0.2, 0.5, 0.8])
+    trouble = chance.choice([0.2, 0.5, 0.8, 1.0])
+    kinds = chance.choice([AGAIN, KINDS, KINDS])
+    good = chance.choice([0.1, 0.6])
     return World(
         windows={model: chance.choice([4, 8, 16, None]) for model in models},
         tiers=dict(zip(TIERS, parts, strict=True)),
-        fallback=chance.sample(models, chance.randint(0, len(models))),
+        fallback=chance.sample(models, chance.choice([0, 1, 1, 2, len(models)])),
         retries=retries,
-        escalates=chance.sample(["tests", *KINDS[:8]], chance.choice([0, 1, 1, 2])),
+        escalates=["tests"] * (chance.random() < 0.7) + chance.sample(KINDS[:8], chance.choice([0, 0, 1, 3])),
         outcomes={
-            model: [chance.choice(KINDS) if chance.random() < trouble else None for _ in range(8)]
+            model: [chance.choice(kinds) if chance.random() < trouble else None for _ in range(8)]
             for model in models
         },
-        passes={model for model in models if chance.random() < 0.6},
+        passes={model for model in models if chance.random() < good},
         complexity=chance.randint(0, 9),
     )
 
