@@ -12,6 +12,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .deciding import Engine as Engine
+    from .deciding import validate as validate
     from .engine.order import in_order as in_order
     from .engine.passing import with_passes as with_passes
     from .engine.stories import prompt_of as prompt_of
@@ -19,9 +21,7 @@ if TYPE_CHECKING:
     from .engine.turns import turns as turns
     from .ledger.ledger import Ledger as Ledger
     from .providers.command_gate import CommandGate as CommandGate
-    from .router import Engine as Engine
-    from .router import validate as validate
-    from .running import Router as Router
+    from .router import Router as Router
     from .schemas.decision import Decision as Decision
     from .schemas.errors import ChainError as ChainError
     from .schemas.errors import GateError as GateError
@@ -47,8 +47,8 @@ __version__ = "0.1.0"
 
 # Names are imported when they are first used, so that importing the package costs nothing.
 _HOMES = {
-    "Engine": "router",
-    "Router": "running",
+    "Engine": "deciding",
+    "Router": "router",
     "Result": "schemas.run",
     "Ending": "schemas.run",
     "CommandGate": "providers.command_gate",
@@ -63,7 +63,7 @@ _HOMES = {
     "Denied": "schemas.ledger",
     "Hold": "schemas.ledger",
     "Usage": "schemas.ledger",
-    "validate": "router",
+    "validate": "deciding",
     "Decision": "schemas.decision",
     "PolicyctlError": "schemas.errors",
     "PolicyError": "schemas.errors",

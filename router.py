@@ -1,445 +1,586 @@
 """
-The one object that puts the rooms together: what a program, the command and a loop hold.
+The one object that answers requests: a policy's decisions, the models, and the ledger, put together.
 
-`Engine` reads a policy once and decides as often as it is asked.
+    from policyctl import Router
 
-What only reading and checking a policy needs is imported where that is done: the command decides by a
-policy that it has kept without any of it.
+    with Router.load("policyctl.policy") as router:
+        result = router.complete("Name three rivers.", complexity=2)
+        print(result.text, result.model, result.cost_nusd)
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import threading
+from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Mapping, Sequence
+from contextlib import aclosing, closing
 from dataclasses import replace
-from datetime import UTC, date, datetime
-from decimal import Decimal
-from itertools import islice
+from datetime import UTC, datetime
 from pathlib import Path
-from time import time
-from typing import TYPE_CHECKING, Any, NamedTuple
+from tempfile import TemporaryDirectory
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
-from .engine.compile import compile_policy
-from .engine.decide import Prepared, decide, decide_plain, decide_prepared
-from .engine.explain import explain
+from .deciding import Engine, PolicyPath
+from .engine.limits import with_changes, with_monthly_limit
 from .engine.plain import request_from
-from .engine.prepared import prepare
 from .engine.situation import Situation
-from .engine.situations import Situations
-from .engine.table import DecisionTable
-from .policy.names import did_you_mean
-from .schemas.checked import Checked
-from .schemas.decision import Decision, Explanation
-from .schemas.diagnostics import Report
-from .schemas.errors import PolicyError, Problem, RequestError
-from .schemas.policy import NANO, Budget, CheckedPolicy, Policy
-from .schemas.request import Request, Spend, State
-from .schemas.text import Source
+from .ledger.health import SharedHealth
+from .policy.words import nusd_of
+from .providers.adapters.choose import Adapters
+from .providers.health import Breakers
+from .providers.kept import AnswerFile
+from .providers.keys import available_models
+from .providers.messages import Prompt, is_json, is_text, messages_of, tools_of
+from .providers.sizes import likely_input_tokens
+from .schemas.alerts import AlertWatch
+from .schemas.calls import Message, Piece
+from .schemas.decision import Decision, Outcome
+from .schemas.errors import (
+    ChainError,
+    GateError,
+    LedgerMisuse,
+    PolicyctlError,
+    Problem,
+    RequestError,
+    RouterError,
+    RoutingError,
+)
+from .schemas.health import Health
+from .schemas.job import Gate, Job, Plan
+from .schemas.ledger import Purse
+from .schemas.request import Failure, Request
+from .schemas.run import Ending, Event, Observer, Result
 
 if TYPE_CHECKING:
-    from .engine.flips import Flip
-    from .schemas.catalogue import Prices
-    from .schemas.ledger import Attempt
-    from .schemas.story import Story
+    from .ledger.ledger import Ledger
+    from .providers.executor import Executor
+    from .providers.loop import LoopThread
 
-PolicyPath = str | Path
+DEADLINE_S = 600.0
+"""How long a request may take in all, where nobody says."""
 
-MOST_FAILING = 20
-"""Failing examples told in one run."""
+MOST_DEADLINE_S = 86_400.0
+MOST_OUTPUT_TOKENS = 10**7
 
-MOST_OUTDATED = 100
-"""Warnings about dates and prices told in one run."""
-
-
-def price_book() -> Prices:
-    """The price catalogue that counts here: the shipped one, or a newer one of this machine."""
-    from .providers.catalogue import PriceBook
-    from .providers.snapshots import catalogue_in_force
-
-    return PriceBook(catalogue_in_force(os.environ).catalogue)
+LEDGER = Path(".claude-loop", "policyctl.db")
+USAGE_LOG = Path(".claude-loop", "logs", "provider_usage.jsonl")
 
 
-def check(*paths: PolicyPath) -> Checked:
-    """Check a policy of one or several files just so far that it can decide: see `validate` for the rest."""
-    from .policy.check import check_files
-
-    return check_files([Path(p) for p in paths], price_book())
-
-
-def validate(
-    paths: Iterable[PolicyPath], today: date | None = None, texts: Mapping[Path, str] | None = None
-) -> Checked:
+class Router:
     """
-    Check a policy of one or several files: its examples, and what the price catalogue says, included.
+    Answers requests by a policy: decides, asks, falls back, escalates, and never overspends.
+
+    It may be used by many threads and from any event loop. Close it, or use it as a context manager.
 
     Args:
-        paths: the files, merged in this order.
-        today: the day for which dates are looked at; None is the clock's.
-        texts: what stands in place of what is in files, such as the open buffers of an editor, by the
-            paths of the files with their symbolic links followed.
-    """
-    from .policy.check import check_files
-
-    files = [Path(p) for p in paths]
-    return _heard(_used(check_files(files, price_book(), texts), tuple(str(path) for path in files), today))
-
-
-def validate_text(text: str, name: str = "policy", today: date | None = None) -> Checked:
-    """Check a policy from its text, as `validate` does."""
-    from .policy.check import check_text
-
-    return _heard(_used(check_text(text, price_book(), name), (), today))
-
-
-def _heard(checked: Checked) -> Checked:
-    """The same, without the warnings that the policy's comments ask to ignore."""
-    from .policy.ignores import without_ignored
-
-    return replace(checked, report=without_ignored(checked.report, whole=checked.policy is not None))
-
-
-def _used(checked: Checked, files: tuple[str, ...], today: date | None) -> Checked:
-    """What using a policy that has no errors shows: its examples, proofs, its models in today's market."""
-    if checked.policy is None:
-        return checked
-    from .engine.analysis.findings import analyse
-    from .engine.examples import failing_examples
-    from .policy.check import in_order
-    from .policy.freshness import outdated
-
-    table = compile_policy(checked.policy)
-    # Bounded: a policy of nothing but failing examples is told by its first ones.
-    failing = islice(failing_examples(table, files), MOST_FAILING)
-    stale = islice(outdated(checked.policy.policy, price_book(), today or date.today()), MOST_OUTDATED)
-    sources = checked.report.sources
-    found = in_order(sources, (*checked.report.diagnostics, *failing, *analyse(table, files), *stale))
-    return replace(checked, report=Report(sources, found))
-
-
-class _Usual(NamedTuple):
-    """The situation of a call that says nothing of the world, and for how long it is, as timestamps."""
-
-    start: float
-    end: float
-    situation: Situation
-
-
-class Engine:
-    """
-    A compiled policy that decides.
-
-    Decisions read no file, no environment and no network. The clock is read only where a call
-    doesn't pass `now`.
+        engine: the policy.
+        ledger: where money is written down, opened with the policy. None only where it has no budgets.
+        environ: where keys are looked for.
+        adapters: who speaks to which model; None: the real providers, and models without a key are left out.
+        health: which models may be tried; None: as all learn it who share the ledger.
+        observe: told of everything that happens in every request.
+        alerts: told of each call that is settled, and closed with the router; None: nobody tells alerts.
+        clock: the time; it must know its zone.
     """
 
-    def __init__(self, checked: Checked) -> None:
-        if checked.policy is None:
-            raise PolicyError(checked.report)
-        self.report = checked.report
-        self.table: DecisionTable = compile_policy(checked.policy)
-        self._situations = Situations(self.table)
-        self._usual: _Usual | None = None
-
-    @classmethod
-    def load(cls, *paths: PolicyPath) -> Engine:
-        """
-        Read a policy from one file, or from several that are merged in the order given.
-
-        Raises:
-            PolicyError: the policy has errors; its `report` lists them with their places.
-        """
-        return cls(check(*paths))
-
-    @classmethod
-    def from_text(cls, text: str, name: str = "policy") -> Engine:
-        """
-        Read a policy from its text.
-
-        Raises:
-            PolicyError: the policy has errors; its `report` lists them with their places.
-        """
-        from .policy.check import check_text
-
-        return cls(check_text(text, price_book(), name))
-
-    @property
-    def policy(self) -> Policy:
-        """What the policy says."""
-        return self.table.policy
-
-    @property
-    def sources(self) -> tuple[Source, ...]:
-        """The text of the policy, file by file."""
-        return self.report.sources
-
-    def with_budgets(self, budgets: Mapping[str, Budget]) -> Engine:
-        """The same policy with other budgets: as the environment or a person changed them."""
-        return Engine(Checked(self.report, CheckedPolicy(replace(self.policy, budgets=budgets))))
-
-    @property
-    def baseline(self) -> str:
-        """The model that reports compare with: the policy's baseline, else the dearest of the top tier."""
-        from .engine.plan import baseline_of
-
-        return baseline_of(self.policy)
-
-    def story_request(
+    def __init__(
         self,
-        story: Story,
-        by: Sequence[Story] = (),
+        engine: Engine,
+        ledger: Ledger | None = None,
         *,
         environ: Mapping[str, str] | None = None,
-        tier: str | None = None,
-        branch: str | None = None,
-        **said: Any,
-    ) -> Request:
+        adapters: Adapters | None = None,
+        health: Health | None = None,
+        observe: Observer | None = None,
+        alerts: AlertWatch | None = None,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._environ = os.environ if environ is None else environ
+        counted = () if ledger is None else ledger.calendar.budgets
+        uncounted = [name for name in engine.policy.budgets if name not in counted]
+        if uncounted:
+            text = f"nobody would count what budget {uncounted[0]} spends"
+            help = "pass a ledger that was opened with this policy, or use Router.load"
+            raise LedgerMisuse(Problem("ledger", text, help))
+        self.engine, self.ledger = engine, ledger
+        store = None if ledger is None else SharedHealth(ledger)
+        self.health = Breakers(store) if health is None else health
+        self._adapters, self._observe, self._clock = adapters, observe, clock
+        self._alerts = alerts
+        models = engine.policy.models.values()
+        self._available = available_models(models, self._environ) if adapters is None else None
+        self._scratch: TemporaryDirectory[str] | None = None
+        self._starting = threading.Lock()
+        self._closed, self._pid = False, os.getpid()
+        self._loop: LoopThread | None = None
+        self._executor: Executor | None = None
+
+    @classmethod
+    def load(
+        cls,
+        *paths: PolicyPath,
+        ledger: Path | str | None = LEDGER,
+        environ: Mapping[str, str] | None = None,
+        offline: Path | bool = False,
+        observe: Observer | None = None,
+    ) -> Router:
         """
-        Turn a story of a PRD into its request.
+        Read a policy, and open or make its ledger. MONTHLY_COST_BUDGET sets the monthly limit. Alerts are
+        told as this machine says.
 
         Args:
-            by: the stories that delegate it, the outermost first.
-            environ: has inputs that the policy takes from it, where the story says nothing of them.
-            tier, branch: what the person says for the whole run; None: nothing.
-            said: other fields of the request, in place of what the story says, where they aren't None.
-        """
-        from .engine.reading import input_value
-        from .engine.stories import story_request
-
-        found = {
-            name: input_value(fact, environ[fact.env])
-            for name, fact in self.policy.facts.items()
-            if environ and fact.env is not None and environ.get(fact.env)
-        }
-
-        def in_run(request: Request) -> Request:
-            outer = request.delegated_by
-            return replace(
-                request,
-                inputs={**found, **request.inputs},
-                tier=tier,
-                branch=branch,
-                delegated_by=None if outer is None else in_run(outer),
-            )
-
-        request = in_run(story_request(self.policy, story, by))
-        return replace(request, **{name: value for name, value in said.items() if value is not None})
-
-    def attempt(self, key: str, model: str, **about: Any) -> Attempt:
-        """
-        A call of a model of this policy, for the ledger: with its provider, prices and tier.
-
-        Args:
-            key: names the call for good, as in `request:step:attempt`.
-            model: its key, alias or short name.
-            about: other fields of Attempt.
+            paths: the policy, as for `Engine.load`.
+            ledger: a file, or the address of a database; None: no ledger.
+            environ: where keys are looked for; None: the process's environment.
+            offline: True, or a script: no provider is asked, every model answers by the script. The
+                money that is pretended goes into a ledger that is forgotten, unless `ledger` names one.
 
         Raises:
-            RequestError: the policy has no such model.
+            PolicyError: the policy has errors.
+            LedgerError: the ledger can't be used.
+            SettingError: what this machine says of sending alerts can't be.
         """
-        from .schemas.ledger import Attempt
+        environ = os.environ if environ is None else environ
+        engine = Engine.load(*paths)
+        limit = environ.get("MONTHLY_COST_BUDGET")
+        if limit:
+            engine = engine.with_budgets(with_monthly_limit(engine.policy.budgets, _nano_usd(limit)))
+        adapters, scratch = None, None
+        if offline:
+            script = None if offline is True else Path(offline)
+            adapters = Adapters(environ, offline=True, script=script)
+            if ledger is LEDGER:
+                scratch = TemporaryDirectory()
+                ledger = Path(scratch.name, LEDGER.name)
+        opened = None
+        try:
+            opened = None if ledger is None else _open_ledger(engine, ledger)
+            alerts = None if opened is None else alerts_of(engine, opened, environ)
+        except PolicyctlError:
+            if opened is not None:
+                opened.close()
+            if scratch is not None:
+                scratch.cleanup()
+            raise
+        router = cls(engine, opened, environ=environ, adapters=adapters, observe=observe, alerts=alerts)
+        router._scratch = scratch
+        return router
 
-        found = self.policy.models[next(iter(self._keys("model", (model,))))]
-        rank = self.table.rank.get(found.key)
-        known = {
-            "provider": found.provider,
-            "price_in_nusd_per_mtok": found.price_in_nusd_per_mtok,
-            "price_out_nusd_per_mtok": found.price_out_nusd_per_mtok,
-            "model_tier": None if rank is None else self.policy.tiers[rank].name,
-            "policy_digest": self.policy.digest,
-        }
-        return Attempt(key=key, model=found.key, **{**known, **about})
+    def __enter__(self) -> Router:
+        return self
 
-    def without_rules(self) -> DecisionTable:
-        """The table of this policy without its rules, hard limits and domains: what tiers alone give."""
-        bare = replace(self.policy, rules=(), limits=(), domains={})
-        return compile_policy(CheckedPolicy(bare))
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
 
-    def prepare(self, request: Request | Mapping[str, object] | None = None, **facts: object) -> Prepared:
+    def close(self) -> None:
         """
-        Make a request ready for `decide`, which then takes the least time; arguments and errors as there.
-
-        It is for this engine alone, and for any number of threads, situations and decisions.
-        """
-        asked = _asked(request, facts)
-        return prepare(self.table, _as_request(asked))
-
-    def decide(
-        self,
-        request: Request | Prepared | Mapping[str, object] | None = None,
-        *,
-        situation: Situation | None = None,
-        now: datetime | None = None,
-        spend: Mapping[str, Spend | float | Decimal] | None = None,
-        down: Iterable[str] = (),
-        available: Iterable[str] | None = None,
-        **facts: object,
-    ) -> Decision:
-        """
-        Find the chain for a request.
-
-        Args:
-            request: the request, or what `prepare` made of it; or its fields, with declared inputs by their
-                names, in a mapping or as keyword arguments: `decide(complexity=4, private=True)`.
-            situation: a situation that `situation()` gave, in place of the next four.
-            now: the moment to decide for; it must know its time zone. Default: the clock.
-            spend: for a budget's name what was spent in its current window, in USD.
-            down: keys of models in cooldown.
-            available: keys of models that have a key; None: don't look.
+        End what is under way, let go of connections, and close the ledger.
 
         Raises:
-            RequestError: the request lacks a fact, or gives an impossible one; or `now` or `spend` can't be.
+            RouterError: who asks for it is an observer or gate on the router's own loop.
         """
-        there = situation or self._present(now, spend, down, available)
-        if facts or request is None:
-            return decide_plain(self.table, _asked(request, facts), there)
-        if type(request) is Prepared and request.table is self.table:  # as `decide` does, and a call less
-            return decide_prepared(request, there)
-        return decide(self.table, request, there)
+        with self._starting:
+            if self._loop is not None and self._loop.is_here():
+                raise RouterError("a router can't be closed on its own loop")
+            self._closed = True
+            loop, self._loop = self._loop, None
+            executor, self._executor = self._executor, None
+        if loop is not None and executor is not None and self._pid == os.getpid():
+            loop.close(executor.aclose)
+        if self._alerts is not None:
+            self._alerts.close()
+        if self.ledger is not None:
+            self.ledger.close()
+        if self._scratch is not None:
+            self._scratch.cleanup()
 
-    def decide_many(
+    # --- answering ---------------------------------------------------------------------------------------
+
+    def complete(self, prompt: Prompt, **asked: Any) -> Result:
+        """
+        Answer a request.
+
+        Args:
+            prompt: a text, or the messages of a conversation.
+            asked: what else is asked, as for `job`; and `observe`, told of what happens meanwhile.
+
+        Returns:
+            The answer, with the decision, all attempts and their cost.
+
+        Raises:
+            RequestError: the request can't be decided.
+            RoutingError: no model can serve it, or a rule or budget refuses it.
+            ChainError: every step failed.
+            GateError: a gate failed, and no tier is left to rise to.
+            LedgerError: the ledger can't answer.
+        """
+        observe = asked.pop("observe", None)
+        return _served(self.run(self.job(prompt, **asked), observe))
+
+    async def acomplete(self, prompt: Prompt, **asked: Any) -> Result:
+        """The same on the caller's event loop."""
+        observe = asked.pop("observe", None)
+        job = self.job(prompt, **asked)
+        loop, executor = self._running()
+        return _served(await loop.arun(executor.run(job, self._told(observe))))
+
+    def stream(self, prompt: Prompt, **asked: Any) -> Generator[Piece | Result, None, None]:
+        """
+        Answer a request piece by piece; the Result comes last. Arguments and errors as for `complete`.
+
+        Another model takes over only until the first piece. What is handed over can't be checked first, so
+        `gates` and `keep` are for `complete`.
+        """
+        observe = asked.pop("observe", None)
+        job = self.job(prompt, **asked)
+        with closing(self.pieces(job, observe)) as pieces:
+            for piece in pieces:
+                yield _served(piece) if isinstance(piece, Result) else piece
+
+    async def astream(self, prompt: Prompt, **asked: Any) -> AsyncGenerator[Piece | Result, None]:
+        """The same on the caller's event loop."""
+        observe = asked.pop("observe", None)
+        job = self.job(prompt, **asked)
+        _check_stream(job)
+        loop, executor = self._running()
+        async with aclosing(loop.aiterate(executor.stream(job, self._told(observe)))) as pieces:
+            async for piece in pieces:
+                yield _served(piece) if isinstance(piece, Result) else piece
+
+    def run(self, job: Job, observe: Observer | None = None) -> Result:
+        """Answer a job; whatever becomes of it is the result, and nothing is raised for a refusal."""
+        loop, executor = self._running()
+        return loop.run(executor.run(job, self._told(observe)))
+
+    def pieces(self, job: Job, observe: Observer | None = None) -> Generator[Piece | Result, None, None]:
+        """
+        The same piece by piece; the Result comes last.
+
+        Raises:
+            RequestError: the job has gates or keeps its answer.
+        """
+        _check_stream(job)
+        loop, executor = self._running()
+        return loop.iterate(executor.stream(job, self._told(observe)))
+
+    def job(
         self,
-        requests: Iterable[Request | Prepared | Mapping[str, object]],
+        prompt: Prompt,
         *,
-        situation: Situation | None = None,
-        now: datetime | None = None,
-        spend: Mapping[str, Spend | float | Decimal] | None = None,
-        down: Iterable[str] = (),
-        available: Iterable[str] | None = None,
-    ) -> Iterator[Decision]:
-        """
-        Decide requests one after the other, as they are asked for, all in one situation.
-
-        Arguments and errors as for `decide`; a request that can't be decided ends it.
-        """
-        there = situation or self._present(now, spend, down, available)
-        table = self.table
-        return (decide(table, request, there) for request in requests)
-
-    def explain(
-        self,
         request: Request | None = None,
+        alone: str | None = None,
+        tools: Iterable[Mapping[str, Any]] = (),
+        schema: Mapping[str, Any] | None = None,
+        json_mode: bool = False,
+        max_output_tokens: int | None = None,
+        deadline_s: float = DEADLINE_S,
+        gates: Mapping[str, Gate] | None = None,
+        story_id: str | None = None,
+        run_id: str | None = None,
+        iteration: int | None = None,
+        request_id: str | None = None,
+        keep: Path | str | None = None,
+        **facts: Any,
+    ) -> Job:
+        """
+        One request, ready to be answered.
+
+        Args:
+            prompt: a text, or the messages of a conversation.
+            request: what is decided by; or its fields, as for `Engine.decide`.
+            alone: ask only this model: no fallback.
+            tools: tools in OpenAI's form; the model must then be able to use tools.
+            schema: a JSON Schema that the answer must follow.
+            json_mode: the answer must be JSON.
+            max_output_tokens: None: what suits the model.
+            deadline_s: how long it may take in all, a day at most.
+            gates: checks of the answer by name; a failed one raises the tier where the policy says so.
+            story_id, run_id, iteration: whose budgets count, and what reports group by.
+            request_id: names it for good, and no other request; None: a new name.
+            keep: a file in which each answer lies from before it is paid for. Where the answer to the same
+                prompt lies there, it is taken and nobody is asked; whoever has used it removes the file.
+                Who is at work on it elsewhere is waited for.
+
+        Raises:
+            RequestError: it can't be decided, or isn't one.
+        """
+        messages, offered = messages_of(prompt), tools_of(tools)
+        _check_terms(
+            max_output_tokens=max_output_tokens,
+            deadline_s=deadline_s,
+            iteration=iteration,
+            schema=schema,
+            gates=gates,
+            names={"story_id": story_id, "run_id": run_id, "request_id": request_id},
+        )
+        asked = request if request is not None else request_from(facts)
+        asked = _completed(asked, messages, offered)
+        if alone is not None:
+            asked = replace(asked, preferred=alone)
+        about = {
+            "story_id": story_id,
+            "run_id": run_id,
+            "iteration": iteration,
+            "complexity": asked.complexity,
+            "domain": asked.domain,
+        }
+        return Job(
+            request_id=request_id or uuid4().hex,
+            plan=_Planner(self, asked, alone, run_id, story_id),
+            messages=messages,
+            deadline_s=deadline_s,
+            max_output_tokens=max_output_tokens,
+            tools=offered,
+            schema=schema,
+            json_mode=json_mode,
+            gates=gates or {},
+            keep=None if keep is None else AnswerFile(Path(keep), messages),
+            about={name: value for name, value in about.items() if value is not None},
+        )
+
+    # --- inside ------------------------------------------------------------------------------------------
+
+    def plan(
+        self,
+        request: Request,
         *,
-        situation: Situation | None = None,
-        now: datetime | None = None,
-        spend: Mapping[str, Spend | float | Decimal] | None = None,
-        down: Iterable[str] = (),
-        available: Iterable[str] | None = None,
-        **facts: object,
-    ) -> Explanation:
-        """Decide, and say why. Arguments and errors as for `decide`."""
-        there = situation or self.situation(now, spend, down, available)
-        asked = _asked(request, facts)
-        return explain(self.table, _as_request(asked), there)
+        alone: str | None = None,
+        run_id: str | None = None,
+        story_id: str | None = None,
+        explained: bool = False,
+    ) -> Plan:
+        """
+        Decide for a request as things stand now: what is spent, whose key is there, who is in cooldown.
 
-    def flips(self, request: Request, situation: Situation) -> tuple[Flip, ...]:
-        """The smallest changes that would give another chain."""
-        from .engine.flips import flips
+        Args:
+            alone: the only model that may serve; None: the whole chain.
+            explained: also say which models are left out for want of a key.
 
-        return flips(self.table, request, situation)
+        Raises:
+            RequestError: it can't be decided.
+            LedgerError: the ledger can't tell what is spent.
+        """
+        windows = () if self.ledger is None else self.ledger.status(run_id=run_id, story_id=story_id)
+        engine = self.engine
+        if any(window.raised or window.paused for window in windows):
+            engine = engine.with_budgets(with_changes(engine.policy.budgets, windows))
+        spend = {w.budget: w.spend for w in windows if w.window is not None}
+        situation = engine.situation(self._clock(), spend, self.health.down(), self._available)
+        decision = engine.decide(request, situation=situation)
+        if alone is not None:
+            return Plan(self._alone(decision, request, situation, alone))
+        left_out = self._left_out(engine, decision, request, situation) if explained else ()
+        together = frozenset[str]()
+        fallback = engine.policy.fallback
+        if fallback is not None and fallback.parallel and decision.chain:
+            verdicts = engine.explain(request, situation=situation).verdicts
+            together = frozenset(v.model for v in verdicts if v.kept and v.source == "fallback list")
+        return Plan(decision, together, left_out)
 
-    def situation(
+    def _left_out(
+        self, engine: Engine, decision: Decision, request: Request, situation: Situation
+    ) -> tuple[tuple[str, str], ...]:
+        """The models that would be in the chain if their keys were here, and why they aren't."""
+        if self._available is None or all(key in self._available for key in engine.policy.models):
+            return ()
+        state = situation.state
+        whole = engine.decide(request, now=state.now, spend=state.spend, down=state.down).chain
+        missing = (key for key in whole if key not in decision.chain and key not in self._available)
+        return tuple((key, situation.unusable[key]) for key in missing)
+
+    def _alone(self, decision: Decision, request: Request, situation: Situation, name: str) -> Decision:
+        """A decision for one model only; where it can't serve, the refusal says why."""
+        key = self.engine.table.references[name]
+        if key in decision.chain:
+            return replace(decision, chain=(key,))
+        if not decision.chain:
+            return decision
+        verdicts = self.engine.explain(request, situation=situation).verdicts
+        why = next((v.reason for v in verdicts if v.model == key and not v.kept), "nothing names it")
+        return replace(decision, outcome=Outcome.NO_MODEL, chain=(), refusal=f"{key} can't serve: {why}")
+
+    def _running(self) -> tuple[LoopThread, Executor]:
+        """The loop and the executor, started when they are first needed, in a fork anew."""
+        with self._starting:
+            if self._closed:
+                raise RouterError("the router was closed")
+            if self._loop is None or self._executor is None or self._pid != os.getpid():
+                from .providers.executor import Executor
+                from .providers.loop import LoopThread
+
+                adapters = Adapters(self._environ) if self._adapters is None else self._adapters
+                self._executor = Executor(
+                    self.engine.policy, adapters, self.engine.attempt, self.health, self._purse()
+                )
+                self._loop, self._pid = LoopThread(), os.getpid()
+            return self._loop, self._executor
+
+    def _purse(self) -> Purse | None:
+        """The ledger, which lets alerts know of what was settled."""
+        if self.ledger is None or self._alerts is None:
+            return self.ledger
+        from .ledger.alerts.telling import Telling
+
+        return Telling(self.ledger, self._alerts)
+
+    def _told(self, observe: Observer | None) -> Observer | None:
+        if observe is None or self._observe is None:
+            return observe or self._observe
+        always, this = self._observe, observe
+
+        def both(event: Event) -> None:
+            try:
+                always(event)
+            finally:  # one that raises doesn't keep it from the other
+                this(event)
+
+        return both
+
+
+class _Planner:
+    """Decides for one request again and again."""
+
+    def __init__(
         self,
-        now: datetime | None = None,
-        spend: Mapping[str, Spend | float | Decimal] | None = None,
-        down: Iterable[str] = (),
-        available: Iterable[str] | None = None,
-    ) -> Situation:
-        """The state of the world for this policy at a moment; arguments as for `decide`."""
-        state = self._checked(_state(now, spend, down, available))
-        kept = self._situations.of(state)[1]
-        return replace(kept, state=state, local=state.now.astimezone(self.table.zone))
+        router: Router,
+        request: Request,
+        alone: str | None,
+        run_id: str | None,
+        story_id: str | None,
+    ) -> None:
+        self._router, self._request, self._alone = router, request, alone
+        self._run_id, self._story_id = run_id, story_id
+        self._first = True
 
-    def _present(
-        self,
-        now: datetime | None,
-        spend: Mapping[str, Spend | float | Decimal] | None,
-        down: Iterable[str],
-        available: Iterable[str] | None,
-    ) -> Situation:
-        """A situation in which the same is decided as in this state; the last one, while nothing changes."""
-        usual, says_nothing = self._usual, now is None and not spend and not down and available is None
-        if says_nothing and usual is not None and usual.start <= time() < usual.end:
-            return usual.situation
-        stretch, situation = self._situations.of(self._checked(_state(now, spend, down, available)))
-        if says_nothing:
-            self._usual = _Usual(stretch.start, stretch.end, situation)
-        return situation
-
-    def _checked(self, state: State) -> State:
-        """The state with its models by their keys, whatever the caller calls them, and only known budgets."""
-        self._check_budgets(state.spend)
-        return self._with_keys(state)
-
-    def _with_keys(self, state: State) -> State:
-        """The state with its models by their keys, whatever the caller calls them."""
-        available = None if state.available is None else self._keys("available", state.available)
-        return replace(state, down=self._keys("down", state.down), available=available)
-
-    def _keys(self, what: str, names: Iterable[str]) -> frozenset[str]:
-        known = self.table.references
-        problems = [
-            Problem(what, f"unknown model `{n}`", did_you_mean(str(n), known))
-            for n in names
-            if n not in known
-        ]
-        if problems:
-            raise RequestError(tuple(problems))
-        return frozenset(known[name] for name in names)
-
-    def _check_budgets(self, names: Iterable[str]) -> None:
-        known = self.policy.budgets
-        problems = [
-            Problem("spend", f"unknown budget `{n}`", did_you_mean(str(n), known))
-            for n in names
-            if n not in known
-        ]
-        if problems:
-            raise RequestError(tuple(problems))
+    def __call__(self, failures: tuple[Failure, ...]) -> Plan:
+        request = replace(self._request, failures=(*self._request.failures, *failures))
+        first, self._first = self._first, False
+        return self._router.plan(
+            request, alone=self._alone, run_id=self._run_id, story_id=self._story_id, explained=first
+        )
 
 
-def _state(
-    now: datetime | None,
-    spend: Mapping[str, Spend | float | Decimal] | None,
-    down: Iterable[str],
-    available: Iterable[str] | None,
-) -> State:
-    return State(
-        now=datetime.now(UTC) if now is None else _moment(now),
-        spend={name: _spend(name, amount) for name, amount in (spend or {}).items()},
-        down=frozenset(down),
-        available=None if available is None else frozenset(available),
+def alerts_of(engine: Engine, ledger: Ledger, environ: Mapping[str, str]) -> AlertWatch | None:
+    """
+    Who tells the alerts and budget levels of a policy, as this machine says; None: it has none.
+
+    Args:
+        engine: the policy.
+        ledger: what was spent.
+        environ: has the addresses of webhooks.
+
+    Raises:
+        SettingError: what this machine says of sending them can't be.
+    """
+    policy = engine.policy
+    if not policy.alerts and not any(budget.levels for budget in policy.budgets.values()):
+        return None
+    from .ledger.alerts.alerter import Alerter
+
+    return Alerter(ledger, policy, environ=environ)
+
+
+def _check_terms(
+    *,
+    max_output_tokens: object,
+    deadline_s: object,
+    iteration: object,
+    schema: object,
+    gates: object,
+    names: Mapping[str, object],
+) -> None:
+    """
+    See that a request can be held to what it says of itself.
+
+    Raises:
+        RequestError: it can't.
+    """
+    wrong = [
+        Problem(name, f"`{name}` is a text that names something")
+        for name, value in names.items()
+        if not (value is None or is_text(value))
+    ]
+    if not (max_output_tokens is None or _is_between(max_output_tokens, 1, MOST_OUTPUT_TOKENS)):
+        text = f"`max_output_tokens` is a whole number from 1 to {MOST_OUTPUT_TOKENS:,}"
+        wrong.append(Problem("max_output_tokens", text))
+    if isinstance(deadline_s, bool) or not isinstance(deadline_s, int | float):
+        wrong.append(Problem("deadline_s", "`deadline_s` is a number of seconds"))
+    elif not 0 < deadline_s <= MOST_DEADLINE_S:  # NaN isn't either
+        wrong.append(Problem("deadline_s", "`deadline_s` is more than 0 and at most a day"))
+    if not (iteration is None or _is_between(iteration, 0, 2**31)):
+        wrong.append(Problem("iteration", "`iteration` is a whole number, 0 or more"))
+    if not (schema is None or (isinstance(schema, Mapping) and is_json(schema))):
+        wrong.append(Problem("schema", "`schema` is a JSON Schema that is an object"))
+    if not (gates is None or (isinstance(gates, Mapping) and all(callable(g) for g in gates.values()))):
+        wrong.append(Problem("gates", "`gates` are functions by their names"))
+    if wrong:
+        raise RequestError(tuple(wrong))
+
+
+def _is_between(value: object, least: int, most: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
+
+
+def _check_stream(job: Job) -> None:
+    if job.gates or job.keep is not None:
+        text = "what is streamed is handed over before it could be checked or kept"
+        raise RequestError((Problem("gates", text, "use `complete`, or leave `gates` and `keep` off"),))
+
+
+def _completed(request: Request, messages: Sequence[Message], tools: Sequence[Mapping[str, Any]]) -> Request:
+    """The request with what its messages show: how long they are, that they have pictures or bring tools."""
+    needs = {"tools"} if tools else set()
+    if any(part.get("type") == "image_url" for message in messages for part in message.parts):
+        needs.add("vision")
+    tokens = request.input_tokens
+    return replace(
+        request,
+        requires=request.requires | needs,
+        input_tokens=likely_input_tokens(messages) if tokens is None else tokens,
     )
 
 
-def _moment(now: datetime) -> datetime:
-    """A moment in UTC, where moments compare as what they are; in one zone Python compares clock hands."""
-    if now.tzinfo is None:
-        help = "pass datetime.now(UTC), or give it a `tzinfo`"
-        raise RequestError((Problem("now", "`now` doesn't say which time zone it is in", help),))
-    if not 1900 <= now.year < 9000:
-        raise RequestError((Problem("now", f"`now` can't be in the year {now.year}"),))
-    return now.astimezone(UTC)
+def _served(result: Result) -> Result:
+    """
+    A result that answers.
+
+    Raises:
+        RunError: by how it ended.
+    """
+    if result.ending is Ending.SERVED:
+        return result
+    raise _ERRORS[result.ending](result)
 
 
-def _spend(budget: str, amount: Spend | float | Decimal) -> Spend:
-    """An amount in USD as Spend; no amount of money is negative, infinite or not a number."""
-    try:
-        spend = amount if isinstance(amount, Spend) else Spend(int(Decimal(str(amount)) * NANO))
-    except (ArithmeticError, ValueError):
-        spend = Spend(-1)
-    if spend.spent_nusd < 0 or spend.held_nusd < 0:
-        raise RequestError((Problem("spend", f"budget `{budget}` can't have spent {amount}"),))
-    return spend
+_ERRORS = {
+    Ending.REFUSED: RoutingError,
+    Ending.FAILED: ChainError,
+    Ending.GATE_FAILED: GateError,
+}
 
 
-def _asked(request: Any, facts: Mapping[str, object]) -> Any:
-    """The request, or the mapping of its fields."""
-    if request is None:
-        return facts
-    if facts:
-        raise TypeError(f"give a request or its fields, not both: {', '.join(facts)}")
-    return request
+def _open_ledger(engine: Engine, where: Path | str) -> Ledger:
+    from .ledger.ledger import Ledger
+
+    address = str(where).startswith(("postgresql://", "postgres://"))
+    place = str(where) if address else Path(where)
+    log = USAGE_LOG if address else Path(where).parent / "logs" / USAGE_LOG.name
+    return Ledger(place, engine.policy, log=log, create=True)
 
 
-def _as_request(asked: Request | Mapping[str, object]) -> Request:
-    return asked if isinstance(asked, Request) else request_from(asked)
+def _nano_usd(text: str) -> int:
+    """
+    MONTHLY_COST_BUDGET in nano-USD.
+
+    Raises:
+        RequestError: it is no amount of money.
+    """
+    amount_nusd = nusd_of(text)
+    if amount_nusd is None:
+        where = "MONTHLY_COST_BUDGET"
+        raise RequestError((Problem(where, f"{where}={text} is no amount of money", "write 25 or 0.50"),))
+    return amount_nusd

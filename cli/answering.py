@@ -14,9 +14,9 @@ from typing import Any, TypeVar
 
 import click
 
+from ..deciding import Engine
 from ..policy.words import usd_short
-from ..router import Engine
-from ..running import Router, alerts_of
+from ..router import Router, alerts_of
 from ..schemas.errors import Problem, RequestError
 from ..schemas.policy import NANO
 from ..schemas.run import Changed, Ended, Ending, Event, Next, Result, Skipped, Started

@@ -20,10 +20,10 @@ from zlib import crc32
 import click
 
 from .. import __version__
+from ..deciding import Engine, check, validate
 from ..policy.files import read_text, real_path
 from ..policy.packing import Spoilt, pack, unpack
 from ..providers.snapshots import mark_of_own, problem_of_own
-from ..router import Engine, check, validate
 from ..schemas.checked import Checked
 from . import cache_folder
 
@@ -49,7 +49,7 @@ def engine(paths: tuple[str, ...]) -> Engine:
 
 
 def validated(paths: tuple[str, ...], today: date) -> Checked:
-    """All that is to be said of a policy, as `router.validate` says it."""
+    """All that is to be said of a policy, as `deciding.validate` says it."""
     return _kept(["validate", today.isoformat()], paths, lambda: validate(paths, today))
 
 

@@ -17,11 +17,11 @@ from zoneinfo import ZoneInfo
 import click
 
 from .. import __version__
+from ..deciding import validate
 from ..policy.names import first_and_more, listed
 from ..policy.words import listed_count
 from ..providers.keys import CLI_PROGRAM, CLI_PROVIDER, has_key
 from ..providers.snapshots import catalogue_in_force, is_older
-from ..router import validate
 from ..schemas.checked import Checked
 from ..schemas.errors import PolicyctlError
 from ..schemas.policy import Model

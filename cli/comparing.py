@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ..deciding import Engine
 from ..engine.analysis.diff import Difference, Region
 from ..engine.analysis.places import place_words
 from ..engine.cases import command, words_of
 from ..policy.words import listed_count, usd
-from ..router import Engine
 from ..schemas.decision import Decision
 from ..schemas.plan import Plan, Planned
 from ..schemas.records import dataclass

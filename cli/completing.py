@@ -18,7 +18,7 @@ from . import config
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
-    from ..router import Engine
+    from ..deciding import Engine
 
 Complete = Callable[[click.Context, click.Parameter, str], "list[CompletionItem]"]
 

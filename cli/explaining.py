@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from ..deciding import Engine
 from ..engine.explain import EMPTY
 from ..engine.flips import Flip
 from ..engine.situation import Situation
 from ..policy.names import listed
 from ..policy.words import number, usd
-from ..router import Engine
 from ..schemas.decision import Decision, Explanation, Outcome, Seen, Step, Verdict
 from ..schemas.policy import LimitKind
 from ..schemas.records import dataclass

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from ..deciding import Engine
 from ..policy.words import nusd_of
-from ..router import Engine
 from ..schemas.policy import Policy
 from ..schemas.request import Spend
 from . import completing, config

@@ -12,10 +12,10 @@ from zoneinfo import ZoneInfo
 
 import click
 
+from ..deciding import Engine
 from ..engine.facts import facts_of, option
 from ..engine.reading import AMOUNTS, input_value, moment, spent_nusd
 from ..policy.names import closest, did_you_mean
-from ..router import Engine
 from ..schemas.errors import PolicyctlError, Problem, RequestError
 from ..schemas.policy import CAPABILITIES, Fact, FactKind, FailureKind
 from ..schemas.records import dataclass

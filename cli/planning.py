@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from unicodedata import combining, east_asian_width
 
+from ..deciding import Engine
 from ..engine.plan import flat, grouped
 from ..engine.situation import Situation
 from ..engine.sums import shares, spread
 from ..policy.names import listed
 from ..policy.words import level_words, listed_count, number, usd, usd_short
-from ..router import Engine
 from ..schemas.plan import BudgetShare, Plan, PlanGroup, Planned
 from ..schemas.policy import NANO
 from ..schemas.records import dataclass

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 
+from ..deciding import Engine, validate_text
 from ..policy.written import converted, formatted, read_written
-from ..router import Engine, validate_text
 from ..schemas.checked import Checked
 from ..schemas.records import dataclass
 from ..schemas.request import Request

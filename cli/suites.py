@@ -10,6 +10,7 @@ from pathlib import Path, PurePath
 
 import click
 
+from ..deciding import Engine
 from ..engine.suite import FOUND_PRD, example_cases, resolve
 from ..policy.check import MAX_DIAGNOSTICS
 from ..policy.checks.p105_unreadable import unreadable
@@ -17,7 +18,6 @@ from ..policy.checks.p906_test_without_policy import without
 from ..policy.files import MAX_FILE_BYTES, Unreadable, read_text
 from ..policy.suite import Suite, prds_of, read_suite
 from ..policy.yaml import Scalar
-from ..router import Engine
 from ..schemas.diagnostics import Diagnostic, Report
 from ..schemas.errors import PolicyError, StoryError
 from ..schemas.story import Prd

@@ -13,6 +13,7 @@ from uuid import uuid4
 
 import click
 
+from ...deciding import Engine
 from ...ledger.alerts.alerter import Alerts, Checked, channels_of
 from ...ledger.alerts.channels import LOG_NAME, Channels
 from ...ledger.alerts.messages import in_unit, test_body, unit_of
@@ -20,7 +21,6 @@ from ...ledger.alerts.settings import machine_settings
 from ...ledger.alerts.watching import Watched, value_words, watched_by
 from ...policy.names import did_you_mean
 from ...policy.words import listed_count
-from ...router import Engine
 from ...schemas.alerts import AlertEvent, AlertStanding, Delivery, Standing
 from .. import completing, config
 from ..exits import Exit

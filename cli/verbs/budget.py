@@ -9,8 +9,8 @@ from typing import Any
 
 import click
 
+from ...deciding import Engine
 from ...policy.words import usd_short
-from ...router import Engine
 from ...schemas.policy import Action
 from .. import completing, config
 from ..ledgers import (

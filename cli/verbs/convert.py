@@ -6,13 +6,13 @@ from pathlib import Path
 
 import click
 
+from ...deciding import price_book
 from ...policy.check import check
 from ...policy.checks.p111_unwritable import Unwritable
 from ...policy.legacy.converting import as_written, told
 from ...policy.load import Loaded, Older, load, load_text
 from ...policy.words import listed_count
 from ...policy.written import Written, converted, in_yaml, read_file, read_written
-from ...router import price_book
 from ...schemas.diagnostics import Report
 from ...schemas.text import Source
 from .. import completing

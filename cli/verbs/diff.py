@@ -8,11 +8,11 @@ from typing import Any
 
 import click
 
+from ...deciding import Engine, price_book
 from ...engine.analysis.diff import Region, compare
 from ...engine.cases import options_of
 from ...engine.plan import flat, plan
 from ...policy.check import check_files
-from ...router import Engine, price_book
 from ...schemas.decision import Decision
 from ...schemas.plan import Planned
 from ...schemas.policy import NANO

@@ -10,8 +10,8 @@ from typing import Any
 
 import click
 
+from ...deciding import Engine
 from ...engine.chain import fallback_chain
-from ...router import Engine
 from .. import config
 from ..answering import Seconds
 from ..exits import Exit
@@ -103,7 +103,7 @@ def _probe(engine: Engine, environ: Mapping[str, str], said: str | None) -> None
     from concurrent.futures import ThreadPoolExecutor
 
     from ...providers.keys import available_models
-    from ...running import Router
+    from ...router import Router
     from ...schemas.request import Request
     from ...schemas.run import Result
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import click
 
+from ...deciding import Engine
 from ...policy.words import number, price
 from ...providers.keys import available_models
-from ...router import Engine
 from ...schemas.policy import CAPABILITIES, NANO, Model
 from .. import config
 from ..options import color_option, load_engine, policy_option

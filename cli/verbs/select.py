@@ -8,9 +8,9 @@ from typing import Any
 
 import click
 
+from ...deciding import Engine
 from ...engine.explain import reasons
 from ...policy.words import usd
-from ...router import Engine
 from ...schemas.decision import Decision, Explanation, Outcome
 from ...schemas.policy import NANO
 from ..exits import Exit

@@ -8,9 +8,9 @@ from datetime import datetime
 
 import click
 
+from ...deciding import Engine
 from ...engine.decide import decide, observe
 from ...policy.words import condition_words, level_words, number
-from ...router import Engine
 from ...schemas.decision import Decision
 from ...schemas.policy import Action, Limit, LimitKind, Policy, Rule, Tier, When
 from ...schemas.request import Request, State

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import click
 
+from ...deciding import validate, validate_text
 from ...policy.checks.p105_unreadable import CODE as UNREADABLE
 from ...policy.files import real_path
 from ...policy.words import listed_count
-from ...router import validate, validate_text
 from ...schemas.checked import Checked
 from ...schemas.diagnostics import Report, Severity
 from ...schemas.policy import Policy

@@ -22,9 +22,9 @@ from timing import Rounds, machine, middle, table, write
 from workload import HEAD, NOW, SIZES, files_of, requests, rules_of, text_of
 
 from policyctl import Engine
+from policyctl.deciding import validate_text
 from policyctl.engine.compile import compile_policy
 from policyctl.policy.parser import parse
-from policyctl.router import validate_text
 from policyctl.schemas.policy import CheckedPolicy
 from policyctl.schemas.text import Source
 

@@ -18,12 +18,12 @@ from pathlib import Path
 
 import pytest
 
+from policyctl.deciding import Engine
 from policyctl.ledger.figures import Scope, of_calls
 from policyctl.ledger.ledger import Ledger
 from policyctl.ledger.money import Charge
 from policyctl.ledger.rows import INSERT, recorded_row
 from policyctl.ledger.tallies import KEYS
-from policyctl.router import Engine
 from policyctl.schemas.ledger import Usage
 
 CALLS = 1_000_000

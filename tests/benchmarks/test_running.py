@@ -16,10 +16,10 @@ from pathlib import Path
 
 import pytest
 
+from policyctl.deciding import Engine
 from policyctl.ledger.ledger import Ledger
 from policyctl.providers.loop import LoopThread
-from policyctl.router import Engine
-from policyctl.running import Router
+from policyctl.router import Router
 
 from ..servers import alone
 

@@ -17,7 +17,7 @@ import pytest
 
 from policyctl.cli import config
 from policyctl.cli.main import VERBS
-from policyctl.router import validate
+from policyctl.deciding import validate
 from policyctl.schemas.checked import Checked
 from policyctl.schemas.diagnostics import Diagnostic, Report, Severity
 

@@ -12,7 +12,7 @@ from unittest.mock import patch
 
 import pytest
 
-from policyctl.router import Engine
+from policyctl.deciding import Engine
 from policyctl.schemas.policy import BudgetIn, Condition, During, NumberIn, StartsWith, ValueIs
 
 from .command import EXAMPLES, MONDAY_10, MONDAY_20, call, copy_of_loop

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from policyctl import Ledger
-from policyctl.router import Engine
+from policyctl.deciding import Engine
 from policyctl.schemas.ledger import Attempt, Usage
 
 from .command import Ran, call

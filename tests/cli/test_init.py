@@ -14,10 +14,10 @@ from ruamel.yaml import YAML
 from syrupy.assertion import SnapshotAssertion
 
 from policyctl.cli.starting import PROVIDERS, first_policy
+from policyctl.deciding import Engine
 from policyctl.policy.files import published_schema
 from policyctl.policy.written import formatted, read_written
 from policyctl.providers.catalogue import load_catalogue, look_up, snapshot
-from policyctl.router import Engine
 from policyctl.schemas.text import Source
 
 from .command import Ran, call

@@ -17,7 +17,7 @@ from jsonschema import Draft202012Validator
 
 import policyctl
 from policyctl import Ledger
-from policyctl.router import Engine
+from policyctl.deciding import Engine
 from policyctl.schemas.ledger import Attempt, Usage
 from policyctl.schemas.policy import NANO
 

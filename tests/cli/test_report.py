@@ -19,8 +19,8 @@ import pytest
 from jsonschema import Draft202012Validator
 
 import policyctl
+from policyctl.deciding import Engine
 from policyctl.ledger.ledger import Ledger
-from policyctl.router import Engine
 from policyctl.schemas.ledger import Attempt, Usage
 from policyctl.schemas.policy import NANO
 from policyctl.schemas.report import GROUPS

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from policyctl import Ledger
-from policyctl.router import Engine
+from policyctl.deciding import Engine
 
 from .command import ENTRY, Ran, call, spawn, without_columns
 

@@ -20,8 +20,8 @@ from pathlib import Path
 import pytest
 
 from policyctl import Ledger, Usage
+from policyctl.deciding import Engine, price_book
 from policyctl.policy.check import check_text
-from policyctl.router import Engine, price_book
 from policyctl.schemas.decision import Missed
 
 ROOT = Path(__file__).parent.parent.parent

@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 
 from policyctl.cli.findings import place
+from policyctl.deciding import Engine, validate, validate_text
 from policyctl.engine.analysis.findings import winning_witnesses
-from policyctl.router import Engine, validate, validate_text
 from policyctl.schemas.diagnostics import Diagnostic, Severity
 from policyctl.schemas.text import Source
 

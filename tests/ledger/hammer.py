@@ -18,10 +18,10 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
+from policyctl.deciding import Engine
 from policyctl.ledger import postgres, sqlite, usage_log
 from policyctl.ledger.ledger import Ledger
 from policyctl.ledger.tx import Backend
-from policyctl.router import Engine
 from policyctl.schemas.ledger import Attempt, Hold, HoldState, Usage
 from policyctl.schemas.policy import NANO, Policy
 

@@ -10,9 +10,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from policyctl.deciding import Engine
 from policyctl.ledger.checking import Health, check
 from policyctl.ledger.ledger import Ledger
-from policyctl.router import Engine
 from policyctl.schemas.ledger import Attempt, Denied, Hold, Usage
 from policyctl.schemas.policy import NANO, Policy
 

@@ -6,11 +6,11 @@ import os
 import re
 from pathlib import Path
 
+from policyctl.deciding import price_book
 from policyctl.policy import written
 from policyctl.policy.check import check
 from policyctl.policy.legacy.converting import as_written
 from policyctl.policy.load import Older, load_text
-from policyctl.router import price_book
 from policyctl.schemas.checked import Checked
 from policyctl.schemas.diagnostics import Diagnostic, Severity
 from policyctl.schemas.policy import NANO, Model, Policy

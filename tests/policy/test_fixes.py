@@ -15,10 +15,10 @@ from pathlib import Path
 
 import pytest
 
+from policyctl.deciding import price_book
 from policyctl.policy.check import check_text
 from policyctl.policy.fixes import disjoint, mended
 from policyctl.policy.names import is_slip
-from policyctl.router import price_book
 from policyctl.schemas.checked import Checked
 from policyctl.schemas.diagnostics import Diagnostic, Edit, Severity
 from policyctl.schemas.text import Span

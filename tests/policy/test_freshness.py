@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from policyctl.deciding import price_book, validate, validate_text
 from policyctl.policy.check import check_text
 from policyctl.policy.freshness import outdated
 from policyctl.providers.catalogue import PriceBook, read_catalogue, snapshot
-from policyctl.router import price_book, validate, validate_text
 from policyctl.schemas.diagnostics import Diagnostic, Severity
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "claude-loop"

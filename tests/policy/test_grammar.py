@@ -11,11 +11,11 @@ from typing import Any, get_args
 import pytest
 from lark import Lark
 
+from policyctl.deciding import price_book
 from policyctl.policy import document as doc
 from policyctl.policy import parser
 from policyctl.policy.check import check_text
 from policyctl.policy.parser import Parsed, build_tables, grammar_text, parse
-from policyctl.router import price_book
 from policyctl.schemas.text import Source, Span
 
 FINGERPRINT = 32

@@ -21,10 +21,10 @@ from pathlib import Path
 import pytest
 
 from policyctl.cli.formats import show
+from policyctl.deciding import price_book, validate_text
 from policyctl.policy import build, load, parser, scope
 from policyctl.policy.check import check_files, check_text
 from policyctl.policy.files import MAX_FILE_BYTES
-from policyctl.router import price_book, validate_text
 from policyctl.schemas.checked import Checked
 
 LOOP = Path(__file__).resolve().parents[2] / "examples" / "claude-loop" / "claude-loop.policy"

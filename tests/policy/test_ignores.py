@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from policyctl.deciding import Engine, validate, validate_text
 from policyctl.policy.ignores import without_ignored
 from policyctl.policy.parser import _lex
-from policyctl.router import Engine, validate, validate_text
 from policyctl.schemas.checked import Checked
 from policyctl.schemas.diagnostics import Diagnostic, Report, Severity
 from policyctl.schemas.text import Source, Span

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from lark import Lark
 
+from policyctl.deciding import validate
 from policyctl.policy.build import METRICS
 from policyctl.policy.parser import STARTERS, grammar_text
 from policyctl.policy.scope import built_in_facts
-from policyctl.router import validate
 from policyctl.schemas.diagnostics import Severity
 from policyctl.schemas.policy import CAPABILITIES, FailureKind
 

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
+from policyctl.deciding import validate_text
 from policyctl.policy.checks.p111_unwritable import Unwritable
 from policyctl.policy.parser import parse
 from policyctl.policy.remarks import Remarks
 from policyctl.policy.writer import policy_text
 from policyctl.policy.written import SCHEMA, Written, converted, formatted, read_written
-from policyctl.router import validate_text
 from policyctl.schemas.text import Source
 
 CASES = Path(__file__).parent.parent / "cases" / "format"

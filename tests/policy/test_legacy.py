@@ -13,13 +13,13 @@ import textwrap
 import pytest
 
 from policyctl import Engine
+from policyctl.deciding import price_book
 from policyctl.policy import checks
 from policyctl.policy import document as doc
 from policyctl.policy.check import check_text
 from policyctl.policy.load import Older, load_text
 from policyctl.policy.parser import parse
 from policyctl.policy.writer import policy_text
-from policyctl.router import price_book
 from policyctl.schemas.diagnostics import Severity
 from policyctl.schemas.text import Source
 

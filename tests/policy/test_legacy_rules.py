@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from policyctl import Engine
+from policyctl.deciding import price_book
 from policyctl.policy.check import check_text
 from policyctl.policy.load import load_text
-from policyctl.router import price_book
 
 from .older_files import CASES, EXAMPLE, converted, found_in, listed, policy_of, text_of, told
 

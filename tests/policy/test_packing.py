@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
+from policyctl.deciding import validate
 from policyctl.policy.digest import digest_of
 from policyctl.policy.packing import Spoilt, pack, unpack
-from policyctl.router import validate
 from policyctl.schemas.checked import Checked
 from policyctl.schemas.diagnostics import Report
 from policyctl.schemas.policy import CheckedPolicy

@@ -13,8 +13,8 @@ from types import ModuleType
 import pytest
 
 from policyctl.cli import suites
+from policyctl.deciding import validate
 from policyctl.policy import checks
-from policyctl.router import validate
 from policyctl.schemas.diagnostics import Diagnostic, Severity
 from policyctl.schemas.errors import PolicyError
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from policyctl.cli.findings import place
+from policyctl.deciding import price_book
 from policyctl.policy.check import check_text
 from policyctl.policy.load import load_text
 from policyctl.policy.parser import STARTERS
-from policyctl.router import price_book
 from policyctl.schemas.checked import Checked
 
 CASES = sorted((Path(__file__).resolve().parents[1] / "cases" / "errors").glob("*.policy"))

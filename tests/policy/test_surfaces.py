@@ -16,11 +16,11 @@ from random import Random
 import pytest
 from ruamel.yaml import YAML
 
+from policyctl.deciding import price_book
 from policyctl.engine.compile import compile_policy
 from policyctl.engine.decide import decide, observe
 from policyctl.policy.check import check_files, check_text
 from policyctl.policy.written import Written, converted, formatted, meaning, read_written
-from policyctl.router import price_book
 from policyctl.schemas.decision import Decision
 from policyctl.schemas.errors import RequestError
 from policyctl.schemas.policy import CheckedPolicy

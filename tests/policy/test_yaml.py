@@ -14,9 +14,9 @@ import pytest
 from jsonschema import Draft202012Validator
 from ruamel.yaml import YAML
 
+from policyctl.deciding import price_book
 from policyctl.policy.check import check_files, check_text
 from policyctl.policy.files import published_schema
-from policyctl.router import price_book
 from policyctl.schemas.checked import Checked
 
 from ..reference.generate import seeded

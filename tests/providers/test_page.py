@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from policyctl.deciding import validate_text
 from policyctl.providers.adapters.offline import read_script
-from policyctl.router import validate_text
 
 PAGE = (Path(__file__).parent.parent.parent / "docs" / "providers.md").read_text(encoding="utf-8")
 MODELS = re.findall(r"^    (model (\S+) .*)$", PAGE, re.MULTILINE)

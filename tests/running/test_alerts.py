@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from policyctl.running import Router
+from policyctl.router import Router
 from policyctl.schemas.errors import RoutingError, SettingError
 
 from ..cli.command import call

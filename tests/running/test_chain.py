@@ -373,7 +373,7 @@ def test_a_message_that_is_none_is_named() -> None:
     """
     A message without a role or a readable content is an error that names it.
     """
-    from policyctl.running import messages_of
+    from policyctl.router import messages_of
 
     with pytest.raises(RequestError, match="message 2 has no role"):
         messages_of([{"role": "user", "content": "?"}, {"content": "?"}])

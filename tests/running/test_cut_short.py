@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from policyctl import ChainError, GateError, PolicyctlError, RouterError
-from policyctl.running import Router
+from policyctl.router import Router
 from policyctl.schemas.calls import Answer, Piece
 from policyctl.schemas.job import Gate
 from policyctl.schemas.run import Ended, Event, Started

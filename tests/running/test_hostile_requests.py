@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from policyctl import LedgerError, RequestError
-from policyctl.running import Router
+from policyctl.router import Router
 
 from .test_cut_short import MONEY
 from .world import CHAIN, POLICY, a_router

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from policyctl import LedgerError, RoutingError
+from policyctl.deciding import Engine
 from policyctl.ledger.ledger import Ledger
-from policyctl.router import Engine
-from policyctl.running import Router
+from policyctl.router import Router
 from policyctl.schemas.ledger import Attempt, Hold
 from policyctl.schemas.run import Ending
 

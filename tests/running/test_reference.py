@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from policyctl.router import Engine
+from policyctl.deciding import Engine
 from policyctl.schemas.calls import Answer
 from policyctl.schemas.decision import Decision
 from policyctl.schemas.request import Failure, Request

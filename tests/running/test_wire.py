@@ -17,9 +17,9 @@ from pathlib import Path
 import pytest
 
 from policyctl import ChainError, RunError
+from policyctl.deciding import Engine
 from policyctl.ledger.ledger import Ledger
-from policyctl.router import Engine
-from policyctl.running import Router
+from policyctl.router import Router
 from policyctl.schemas.run import Result
 
 from ..servers.fake_providers import FakeProviders, Reply

@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from policyctl.deciding import Engine
 from policyctl.ledger.ledger import Ledger
 from policyctl.providers.adapters.choose import Adapters
-from policyctl.router import Engine
-from policyctl.running import Router
+from policyctl.router import Router
 from policyctl.schemas.run import Ended, Event, Result, Skipped, Started
 
 POLICY = """\

@@ -12,11 +12,11 @@ import time
 from pathlib import Path
 from typing import Any
 
+from policyctl.deciding import Engine
 from policyctl.ledger.alerts.alerter import Alerter, Alerts
 from policyctl.ledger.alerts.channels import Channels
 from policyctl.ledger.alerts.web import Web
 from policyctl.ledger.ledger import Ledger
-from policyctl.router import Engine
 from policyctl.schemas.ledger import Attempt, Usage
 from policyctl.schemas.policy import NANO
 
