@@ -84,7 +84,7 @@ class Adapters:
         named = environ.get(SCRIPT_VARIABLE, "").strip()
         self._script = script or (Path(named) if named else None)
         self._made: dict[str, Adapter] = {}
-        if offline:  # a script that can't be read is told at once, not by each model
+        if offline and self._script is not None:  # one that can't be read is told at once, not by each model
             self._made[_OFFLINE] = self._from_script()
 
     def for_model(self, model: Model) -> Adapter:

@@ -69,8 +69,11 @@ def test_nothing_that_was_billed_is_missing(either: World) -> None:
     assert (0, 0) == (health.open_holds, health.waiting_lines)
 
     lines = [line for _, line, _ in read_lines(world.log) if line is not None]
-    counted = Counter(str(line["attempt_id"]) for line in lines)
-    assert {1} == set(counted.values())
+    # A call that was taken for lost and settled all the same has a second line, which puts the sum right.
+    counted = Counter(str(line["attempt_id"]) for line in lines if not line.get("adjusts"))
+    twice = {key for key, times in counted.items() if times > 1}
+    assert [] == [line for line in lines if line["attempt_id"] in twice]
+    assert len(lines) == len({line["line_id"] for line in lines})
     committed = {key for key, row in rows.items() if row and row.state is HoldState.COMMITTED}
     assert set() == committed - counted.keys()
     assert spent == sum(round(float(str(line["cost_usd"])) * NANO) for line in lines)
