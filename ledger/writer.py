@@ -28,6 +28,10 @@ OWED_S = 0.05
 """How soon is done what was left to do."""
 
 
+FORK_S = 10.0
+"""How long a fork waits for a transaction to end."""
+
+
 class _Task(Generic[T]):
     """A piece of work, and what came of it."""
 
@@ -83,6 +87,8 @@ class Writer:
         self._thread: threading.Thread | None = None
         self._closed = False
         self._owes = False
+        self._still = threading.Lock()
+        self._held_still = False
 
     def do(self, work: Callable[[Sheet], T], wait_s: float, *, must: bool = False) -> T:
         """
@@ -163,11 +169,12 @@ class Writer:
             for task in tasks:
                 task.fail(error)
         else:
-            # Taken only now: whoever gave up while the lock was waited for isn't served any more.
-            tasks = self._take(first)
-            self._carry_out(tasks)
-            self._owes = self._after(self._backend, waited, may_leave)
-            self._backend.leave()
+            with self._still:
+                # Taken only now: whoever gave up while the lock was waited for isn't served any more.
+                tasks = self._take(first)
+                self._carry_out(tasks)
+                self._owes = self._after(self._backend, waited, may_leave)
+                self._backend.leave()
             self._sync(tasks)
         finally:
             for task in tasks:
@@ -231,6 +238,21 @@ class Writer:
             self._backend.rollback()
             raise
 
+    def before_fork(self) -> None:
+        """
+        Wait until no transaction is under way.
+
+        What SQLite notes of its locks in this process's memory goes to a child as it stands: one that was
+        born in the middle of a transaction would take the ledger for locked as long as it lives.
+        """
+        self._held_still = self._still.acquire(timeout=FORK_S)
+
+    def after_fork_in_parent(self) -> None:
+        """Go on."""
+        if self._held_still:
+            self._held_still = False
+            self._still.release()
+
     def after_fork(self) -> None:
         """Start anew in a child: the parent's thread isn't here, and its connection isn't ours."""
         self._backend.forget()
@@ -240,9 +262,19 @@ class Writer:
 _WRITERS: WeakSet[Writer] = WeakSet()
 
 
+def _before_fork() -> None:
+    for writer in list(_WRITERS):
+        writer.before_fork()
+
+
+def _after_fork_in_parent() -> None:
+    for writer in list(_WRITERS):
+        writer.after_fork_in_parent()
+
+
 def _after_fork() -> None:
     for writer in list(_WRITERS):
         writer.after_fork()
 
 
-os.register_at_fork(after_in_child=_after_fork)
+os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork)
