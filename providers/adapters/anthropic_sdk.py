@@ -13,21 +13,17 @@ from typing import Any, Final
 import anthropic
 
 from ...schemas.calls import Answer, Call, Piece
-from ...schemas.policy import FailureKind as Kind
-from ...schemas.policy import Model
 from .anthropic_form import Gathering, answer_of, request_of
-from .bounds import bound_response, bounded, bounded_pieces
-from .checks import check_call, checked
-from .choose import key_of
-from .classify import NO_KEY, unsent
+from .base import NEEDS_NO_KEY, OneTry, needed_key
+from .bounds import bound_response
+from .checks import checked
 from .quiet import silence
 from .wire import read_json, settings_of
 
 SERVER: Final = "https://api.anthropic.com"
-_NEEDS_NO_KEY: Final = "none"  # the SDK would take one from the environment
 
 
-class AnthropicSdk:
+class AnthropicSdk(OneTry[anthropic.AsyncAnthropic]):
     """
     Speaks Anthropic's protocol, on one event loop; a client for each key and address.
 
@@ -39,21 +35,6 @@ class AnthropicSdk:
         self._environ = environ
         self._clients: dict[tuple[str, str], anthropic.AsyncAnthropic] = {}
         silence("anthropic", "httpx2", "httpcore2")
-
-    async def complete(self, call: Call) -> Answer:
-        """Ask once; see Adapter."""
-        check_call(call)
-        return await bounded(call, self._complete(call, self._client(call.model)))
-
-    async def stream(self, call: Call) -> AsyncGenerator[Piece, None]:
-        """Ask once, and hand over the answer as it comes; see Adapter."""
-        check_call(call)
-        pieces = bounded_pieces(call, self._stream(call, self._client(call.model)))
-        try:
-            async for piece in pieces:
-                yield piece
-        finally:
-            await pieces.aclose()
 
     async def close(self) -> None:
         """Close all connections."""
@@ -74,11 +55,8 @@ class AnthropicSdk:
                     yield Piece(text)
         yield Piece(answer=checked(call, gathering.answer()))
 
-    def _client(self, model: Model) -> anthropic.AsyncAnthropic:
-        key = key_of(model, self._environ)
-        if key is None and model.key_names:
-            raise unsent(Kind.AUTH, NO_KEY)
-        known = (key or _NEEDS_NO_KEY, model.server or SERVER)
+    def _prepared(self, call: Call) -> anthropic.AsyncAnthropic:
+        known = (needed_key(call.model, self._environ) or NEEDS_NO_KEY, call.model.server or SERVER)
         if known not in self._clients:
             self._clients[known] = _made_client(*known)
         return self._clients[known]

@@ -23,11 +23,11 @@ from ...schemas.errors import ProviderError
 from ...schemas.policy import FailureKind as Kind
 from ...schemas.policy import Model
 from ..keys import CLI_PROGRAM
+from .base import NEEDS_NO_KEY, needed_key
 from .bounds import bounded_pieces
 from .checks import check_call
 from .child import Child, TooMuchOutput, end_with_us
-from .choose import key_of
-from .classify import NO_KEY, failure, failure_of, unsent
+from .classify import failure, failure_of, unsent
 from .claude_events import Events
 from .parts import conversation, system_text, texts_of
 from .wire import json_words
@@ -42,7 +42,6 @@ _INHERITED: Final = (
 ).split()
 _LOGIN: Final = "CLAUDE_CODE_OAUTH_TOKEN"
 _KEY: Final = "ANTHROPIC_API_KEY"
-_NO_KEY: Final = "none"  # a server of one's own may need no key, but the program does
 
 _ALWAYS: Final = {
     "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
@@ -163,13 +162,11 @@ def _environment(call: Call, environ: Mapping[str, str]) -> dict[str, str]:
         given["CLAUDE_CODE_DISABLE_THINKING"] = "1"
     if model.server is not None:
         given["ANTHROPIC_BASE_URL"] = model.server
-    if model.key_names:
-        key = key_of(model, environ)
-        if key is None:
-            raise unsent(Kind.AUTH, NO_KEY)
+    key = needed_key(model, environ)
+    if key is not None:
         given[_KEY] = key
-    elif model.server is not None:
-        given[_KEY] = _NO_KEY
+    elif model.server is not None:  # it may need no key, but the program does
+        given[_KEY] = NEEDS_NO_KEY
     elif _LOGIN in environ:
         given[_LOGIN] = environ[_LOGIN]
     return given

@@ -20,16 +20,14 @@ from google.genai import errors, types
 
 from ...schemas.calls import Answer, Call, Piece
 from ...schemas.policy import FailureKind as Kind
-from ...schemas.policy import Model
-from .bounds import bound_response, bounded, bounded_pieces
-from .checks import check_call, checked
-from .choose import key_of
-from .classify import NO_KEY, failure_said, read_error, unsent
+from .base import NEEDS_NO_KEY, OneTry, needed_key
+from .bounds import bound_response
+from .checks import checked
+from .classify import failure_said, read_error, unsent
 from .gemini_form import Gathering, config, contents
 from .quiet import silence
 
 SERVER: Final = "https://generativelanguage.googleapis.com"
-_NEEDS_NO_KEY: Final = "none"  # the SDK would take one from the environment
 _VERSION: Final = "v1beta"
 _WITH_VERSION: Final = re.compile(r"(.*?)/(v\d\w{0,10})/?")
 _MODEL: Final = re.compile(r"(?!.*\.\.)[\w.:@-]{1,128}", re.ASCII)
@@ -39,7 +37,7 @@ _CONNECTIONS: Final = httpx.Limits(max_connections=1_000, max_keepalive_connecti
 _responses: ContextVar[list[httpx.Response] | None] = ContextVar("responses of a stream", default=None)
 
 
-class GoogleSdk:
+class GoogleSdk(OneTry[genai.Client]):
     """
     Speaks Gemini's protocol, on one event loop; a client for each key and address.
 
@@ -51,21 +49,6 @@ class GoogleSdk:
         self._environ = environ
         self._clients: dict[tuple[str, str], tuple[genai.Client, httpx.AsyncClient]] = {}
         silence("google_genai", "google.auth", "httpx", "httpcore")
-
-    async def complete(self, call: Call) -> Answer:
-        """Ask once; see Adapter."""
-        check_call(call)
-        return await bounded(call, self._complete(call, self._client(call.model)))
-
-    async def stream(self, call: Call) -> AsyncGenerator[Piece, None]:
-        """Ask once, and hand over the answer as it comes; see Adapter."""
-        check_call(call)
-        pieces = bounded_pieces(call, self._stream(call, self._client(call.model)))
-        try:
-            async for piece in pieces:
-                yield piece
-        finally:
-            await pieces.aclose()
 
     async def close(self) -> None:
         """Close all connections."""
@@ -94,11 +77,8 @@ class GoogleSdk:
                 raise failure_said(read_error(None, error.details)) from None
         yield Piece(answer=checked(call, gathering.answer()))
 
-    def _client(self, model: Model) -> genai.Client:
-        key = key_of(model, self._environ)
-        if key is None and model.key_names:
-            raise unsent(Kind.AUTH, NO_KEY)
-        known = (key or _NEEDS_NO_KEY, model.server or SERVER)
+    def _prepared(self, call: Call) -> genai.Client:
+        known = (needed_key(call.model, self._environ) or NEEDS_NO_KEY, call.model.server or SERVER)
         if known not in self._clients:
             self._clients[known] = _made_client(*known)
         return self._clients[known][0]

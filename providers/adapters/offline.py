@@ -18,8 +18,8 @@ from typing import Any, Final
 from ...schemas.calls import Answer, Call, Piece, Tokens, ToolCall
 from ...schemas.errors import PolicyctlError, ProviderError
 from ...schemas.policy import FailureKind
-from .bounds import bounded, bounded_pieces
-from .checks import check_call, checked
+from .base import OneTry
+from .checks import checked
 from .classify import failure
 
 _MOST_BYTES: Final = 2**20
@@ -143,32 +143,17 @@ def load_script(path: Path) -> tuple[Step, ...]:
     return read_script(text, str(path))
 
 
-class Offline:
+class Offline(OneTry[Step]):
     """Answers from a script, step by step: the first that fits and isn't used up; else a plain answer."""
 
     def __init__(self, steps: tuple[Step, ...] = ()) -> None:
         self._steps = steps
         self._left = [step.times for step in steps]
 
-    async def complete(self, call: Call) -> Answer:
-        """Answer as the script says; see Adapter."""
-        check_call(call)
-        return await bounded(call, self._complete(call, self._next(call)))
-
-    async def stream(self, call: Call) -> AsyncGenerator[Piece, None]:
-        """Answer piece by piece; see Adapter. A step that fails does so after its pieces."""
-        check_call(call)
-        pieces = bounded_pieces(call, self._stream(call, self._next(call)))
-        try:
-            async for piece in pieces:
-                yield piece
-        finally:
-            await pieces.aclose()
-
     async def close(self) -> None:
         """Nothing to let go of."""
 
-    def _next(self, call: Call) -> Step:
+    def _prepared(self, call: Call) -> Step:
         for number, step in enumerate(self._steps):
             left = self._left[number]
             if left != 0 and fnmatchcase(call.model.key, step.model):

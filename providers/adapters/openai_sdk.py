@@ -13,12 +13,9 @@ from typing import Any, Final
 import openai
 
 from ...schemas.calls import Answer, Call, Piece
-from ...schemas.policy import FailureKind as Kind
-from ...schemas.policy import Model
-from .bounds import bound_response, bounded, bounded_pieces
-from .checks import check_call, checked
-from .choose import key_of
-from .classify import NO_KEY, unsent
+from .base import NEEDS_NO_KEY, OneTry, needed_key
+from .bounds import bound_response
+from .checks import checked
 from .quiet import silence
 from .wire import Gathering, answer_of, read_json, request_of, settings_of
 
@@ -26,13 +23,10 @@ SERVERS: Final[Mapping[str, str]] = {
     "openai": "https://api.openai.com/v1",
     "deepseek": "https://api.deepseek.com",
 }
-NEEDS_NO_KEY: Final = "none"
-"""What is sent as a key where none is needed: the SDK would take one from the environment."""
-
 _CONNECTIONS: Final = 1_000
 
 
-class OpenAiSdk:
+class OpenAiSdk(OneTry[openai.AsyncOpenAI]):
     """
     Speaks OpenAI's protocol, on one event loop; a client for each key and address.
 
@@ -44,21 +38,6 @@ class OpenAiSdk:
         self._environ = environ
         self._clients: dict[tuple[str, str], openai.AsyncOpenAI] = {}
         silence("openai", "httpx2", "httpcore2")
-
-    async def complete(self, call: Call) -> Answer:
-        """Ask once; see Adapter."""
-        check_call(call)
-        return await bounded(call, self._complete(call, self._client(call.model)))
-
-    async def stream(self, call: Call) -> AsyncGenerator[Piece, None]:
-        """Ask once, and hand over the answer as it comes; see Adapter."""
-        check_call(call)
-        pieces = bounded_pieces(call, self._stream(call, self._client(call.model)))
-        try:
-            async for piece in pieces:
-                yield piece
-        finally:
-            await pieces.aclose()
 
     async def close(self) -> None:
         """Close all connections."""
@@ -82,12 +61,10 @@ class OpenAiSdk:
                     yield Piece(text)
         yield Piece(answer=checked(call, gathering.answer()))
 
-    def _client(self, model: Model) -> openai.AsyncOpenAI:
+    def _prepared(self, call: Call) -> openai.AsyncOpenAI:
+        model = call.model
         server = model.server or SERVERS[model.provider]
-        key = key_of(model, self._environ)
-        if key is None and model.key_names:
-            raise unsent(Kind.AUTH, NO_KEY)
-        known = (key or NEEDS_NO_KEY, server)
+        known = (needed_key(model, self._environ) or NEEDS_NO_KEY, server)
         if known not in self._clients:
             self._clients[known] = made_client(*known)
         return self._clients[known]

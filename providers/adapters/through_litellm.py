@@ -20,11 +20,10 @@ from ...schemas.calls import Answer, Call, Piece
 from ...schemas.errors import Billed, ProviderError
 from ...schemas.policy import FailureKind as Kind
 from ...schemas.policy import Model
-from .bounds import bound_response, bounded, bounded_pieces
-from .checks import check_call, checked
-from .choose import key_of
+from .base import NEEDS_NO_KEY, OneTry, needed_key
+from .bounds import bound_response
+from .checks import checked
 from .classify import (
-    NO_KEY,
     Said,
     answered,
     causes,
@@ -35,7 +34,7 @@ from .classify import (
     read_error,
     unsent,
 )
-from .openai_sdk import NEEDS_NO_KEY, made_client
+from .openai_sdk import made_client
 from .quiet import silence
 from .wire import Gathering, answer_of, request_of, settings_of
 
@@ -60,7 +59,7 @@ _GEMINI: Final = frozenset({"gemini", "vertex_ai", "vertex_ai_beta"})
 _CLOSING_S: Final = 0.5
 
 
-class ThroughLiteLlm:
+class ThroughLiteLlm(OneTry[Mapping[str, Any]]):
     """
     Speaks to any provider that LiteLLM knows, on one event loop.
 
@@ -75,20 +74,9 @@ class ThroughLiteLlm:
         litellm.suppress_debug_info = True
         silence("LiteLLM", "LiteLLM Router", "LiteLLM Proxy", "openai", "httpx2", "httpcore2")
 
-    async def complete(self, call: Call) -> Answer:
-        """Ask once; see Adapter."""
-        check_call(call)
-        return await bounded(call, self._complete(call, self._request(call)), failure_of)
-
-    async def stream(self, call: Call) -> AsyncGenerator[Piece, None]:
-        """Ask once, and hand over the answer as it comes; see Adapter."""
-        check_call(call)
-        pieces = bounded_pieces(call, self._stream(call, self._request(call)), failure_of)
-        try:
-            async for piece in pieces:
-                yield piece
-        finally:
-            await pieces.aclose()
+    @staticmethod
+    def _classify(error: BaseException) -> ProviderError:
+        return failure_of(error)
 
     async def close(self) -> None:
         """Close the connections that are ours, and end the task that LiteLLM keeps on this loop."""
@@ -124,7 +112,7 @@ class ThroughLiteLlm:
             answer = replace(answer, tokens=replace(answer.tokens, estimated=True))
         yield Piece(answer=checked(call, answer))
 
-    def _request(self, call: Call) -> dict[str, Any]:
+    def _prepared(self, call: Call) -> Mapping[str, Any]:
         name = litellm_name(call.model)
         provider = _provider(name, call.model.server)
         server = call.model.server or _SERVERS.get(provider)
@@ -148,9 +136,7 @@ class ThroughLiteLlm:
         }
 
     def _key(self, model: Model) -> str | None:
-        key = key_of(model, self._environ)
-        if key is None and model.key_names:
-            raise unsent(Kind.AUTH, NO_KEY)
+        key = needed_key(model, self._environ)
         # A server of one's own must not get the key of the environment that LiteLLM would look for.
         return NEEDS_NO_KEY if key is None and model.server is not None else key
 
