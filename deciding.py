@@ -37,7 +37,7 @@ from .schemas.text import Source
 if TYPE_CHECKING:
     from .engine.flips import Flip
     from .schemas.catalogue import Prices
-    from .schemas.ledger import Attempt
+    from .schemas.ledger import Attempt, WindowSpend
     from .schemas.story import Story
 
 PolicyPath = str | Path
@@ -137,6 +137,7 @@ class Engine:
         self.table: DecisionTable = compile_policy(checked.policy)
         self._situations = Situations(self.table)
         self._usual: _Usual | None = None
+        self._changed: Engine | None = None
 
     @classmethod
     def load(cls, *paths: PolicyPath) -> Engine:
@@ -173,6 +174,23 @@ class Engine:
     def with_budgets(self, budgets: Mapping[str, Budget]) -> Engine:
         """The same policy with other budgets: as the environment or a person changed them."""
         return Engine(Checked(self.report, CheckedPolicy(replace(self.policy, budgets=budgets))))
+
+    def in_force(self, windows: Iterable[WindowSpend]) -> Engine:
+        """
+        The same policy with the limits of these windows: those that a person raised, budgets that he paused.
+
+        The last one is kept, so that a limit which stays raised is compiled once.
+        """
+        windows = tuple(windows)
+        if not any(window.raised or window.paused for window in windows):
+            return self
+        from .engine.limits import with_changes
+
+        budgets = with_changes(self.policy.budgets, windows)
+        changed = self._changed
+        if changed is None or changed.policy.budgets != budgets:
+            changed = self._changed = self.with_budgets(budgets)
+        return changed
 
     @property
     def baseline(self) -> str:

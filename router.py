@@ -23,9 +23,10 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from .deciding import Engine, PolicyPath
-from .engine.limits import with_changes, with_monthly_limit
+from .engine.limits import spend_in, with_monthly_limit
 from .engine.plain import request_from
 from .engine.situation import Situation
+from .ledger.address import is_address
 from .ledger.health import SharedHealth
 from .policy.words import nusd_of
 from .providers.adapters.choose import Adapters
@@ -365,11 +366,8 @@ class Router:
             LedgerError: the ledger can't tell what is spent.
         """
         windows = () if self.ledger is None else self.ledger.status(run_id=run_id, story_id=story_id)
-        engine = self.engine
-        if any(window.raised or window.paused for window in windows):
-            engine = engine.with_budgets(with_changes(engine.policy.budgets, windows))
-        spend = {w.budget: w.spend for w in windows if w.window is not None}
-        situation = engine.situation(self._clock(), spend, self.health.down(), self._available)
+        engine = self.engine.in_force(windows)
+        situation = engine.situation(self._clock(), spend_in(windows), self.health.down(), self._available)
         decision = engine.decide(request, situation=situation)
         if alone is not None:
             return Plan(self._alone(decision, request, situation, alone))
@@ -566,7 +564,7 @@ _ERRORS = {
 def _open_ledger(engine: Engine, where: Path | str) -> Ledger:
     from .ledger.ledger import Ledger
 
-    address = str(where).startswith(("postgresql://", "postgres://"))
+    address = is_address(str(where))
     place = str(where) if address else Path(where)
     log = USAGE_LOG if address else Path(where).parent / "logs" / USAGE_LOG.name
     return Ledger(place, engine.policy, log=log, create=True)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import click
 
+from ..ledger.address import is_address
 from ..policy.names import did_you_mean
 from ..schemas.records import dataclass
 
@@ -139,11 +140,6 @@ def usage_log(where: Path | str, here: Path) -> Path:
     """The usage log of a ledger: beside its file; else where a loop has it."""
     beside = where if isinstance(where, Path) else new_ledger(here)
     return beside.parent / "logs" / USAGE_LOG
-
-
-def is_address(text: str) -> bool:
-    """Whether a ledger is named by the address of a database."""
-    return text.startswith(("postgresql://", "postgres://"))
 
 
 def color(here: Path) -> str:

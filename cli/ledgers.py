@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from ..deciding import Engine
+from ..ledger.address import is_address
 from ..policy.words import nusd_of
 from ..schemas.policy import Policy
 from ..schemas.request import Spend
@@ -67,7 +68,7 @@ def ledger_here(said: str | None) -> Path | str:
 
 def shown(where: Path | str) -> str:
     """A ledger's place as it may be shown: the address of a database without its password."""
-    if not config.is_address(str(where)):
+    if not is_address(str(where)):
         return safe(str(where))
     from urllib.parse import urlsplit, urlunsplit
 
@@ -103,13 +104,11 @@ def with_ledger(
     Raises:
         LedgerError: the ledger can't answer; then no budget can be trusted.
     """
-    from ..engine.limits import with_changes
+    from ..engine.limits import spend_in
 
     with open_ledger(where, engine.policy) as ledger:
         windows = ledger.status(run_id=run_id, story_id=story_id, at=at)
-    if any(window.raised or window.paused for window in windows):
-        engine = engine.with_budgets(with_changes(engine.policy.budgets, windows))
-    return engine, {window.budget: window.spend for window in windows if window.window is not None}
+    return engine.in_force(windows), spend_in(windows)
 
 
 def tell_ledger(ledger: str | None) -> None:

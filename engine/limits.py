@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from ..schemas.ledger import WindowSpend
 from ..schemas.policy import Action, Budget, Level
+from ..schemas.request import Spend
 from ..schemas.text import Span
 
 _NOWHERE = Span("", 0, 0)
@@ -36,3 +37,8 @@ def with_changes(budgets: Mapping[str, Budget], windows: Iterable[WindowSpend]) 
             budget = replace(budget, levels=(Level(Decimal(0), Action.PAUSE, 0, (), _NOWHERE),))
         changed[window.budget] = budget
     return changed
+
+
+def spend_in(windows: Iterable[WindowSpend]) -> dict[str, Spend]:
+    """What each budget has spent and holds; of those per run or story only where one is given."""
+    return {window.budget: window.spend for window in windows if window.window is not None}

@@ -5,10 +5,9 @@ from __future__ import annotations
 from importlib.util import find_spec
 from pathlib import Path
 
+from .address import is_address
 from .sqlite import SqliteBackend
 from .tx import Backend, trouble
-
-ADDRESSES = ("postgresql://", "postgres://")
 
 
 def open_backend(where: Path | str, *, create: bool = False) -> Backend:
@@ -18,7 +17,7 @@ def open_backend(where: Path | str, *, create: bool = False) -> Backend:
     Raises:
         LedgerError: what it needs isn't installed.
     """
-    if isinstance(where, Path) or not where.startswith(ADDRESSES):
+    if isinstance(where, Path) or not is_address(where):
         return SqliteBackend(Path(where), create=create)
     if find_spec("psycopg") is None:
         raise trouble("a ledger in PostgreSQL needs psycopg", "pip install 'policyctl[postgres]'")

@@ -15,7 +15,7 @@ from contextlib import aclosing
 from dataclasses import replace
 
 from ..schemas.calls import Adapters, Answer, Piece
-from ..schemas.decision import Decision, Outcome
+from ..schemas.decision import Decision
 from ..schemas.errors import Problem, ProviderError, RequestError
 from ..schemas.health import Health
 from ..schemas.job import Job, Plan
@@ -120,7 +120,7 @@ class _Walk:
         self.lost: list[Lost] = []
         self.escalations = 0
         self.before_tier = 0
-        self.plan = Plan(_UNDECIDED)
+        self.plan: Plan
 
     # --- the two faces ---------------------------------------------------------------------------------
 
@@ -461,20 +461,3 @@ def _difference(before: Decision, now: Decision) -> str:
     if now.tier != before.tier:
         return f"the tier is {now.tier} now"
     return ""
-
-
-_UNDECIDED = Decision(
-    outcome=Outcome.NO_MODEL,
-    chain=(),
-    tier=None,
-    rule=None,
-    budget=None,
-    action=None,
-    downgraded=False,
-    no_way_up=False,
-    served_by_fallback=False,
-    cost_estimate_nusd=None,
-    refusal=None,
-    until=None,
-    policy_digest="",
-)

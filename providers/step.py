@@ -128,6 +128,8 @@ class Step:
         self._fallback, self._escalation = fallback, escalation
         self._adapter: Adapter
         self._retry = retry_for(services.policy.retries, model.key)
+        job = course.job
+        self._most_input_tokens = most_input_tokens(model, job.messages, job.tools, job.schema)
 
     async def go(self) -> Won | Lost:
         """Try until it answers or it is the next model's turn."""
@@ -185,7 +187,6 @@ class Step:
     def _call(self, now_s: float) -> Call:
         job, model = self.course.job, self.model
         output = most_output_tokens(model, job.max_output_tokens)
-        size = most_input_tokens(model, job.messages, job.tools, job.schema)
         timeout_s = TIMEOUT_S if model.timeout_s is None else model.timeout_s
         return Call(
             model=model,
@@ -193,7 +194,7 @@ class Step:
             max_output_tokens=output,
             timeout_s=max(0.001, min(timeout_s, self.course.left_s(now_s))),
             settings=dict(model.settings),
-            most_nusd=most_nusd(model, size, output),
+            most_nusd=most_nusd(model, self._most_input_tokens, output),
             tools=job.tools,
             schema=job.schema,
             json_mode=job.json_mode,
@@ -269,7 +270,7 @@ class Step:
             key,
             self.model.key,
             most_nusd=call.most_nusd,
-            max_input_tokens=most_input_tokens(self.model, job.messages, job.tools, job.schema),
+            max_input_tokens=self._most_input_tokens,
             max_output_tokens=call.max_output_tokens,
             **about,
         )

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import click
 
-from ...engine.situation import level_of
 from ...policy.words import level_words, usd
 from ...schemas.ledger import WindowSpend
 from ...schemas.policy import NANO, Action, Policy
@@ -19,6 +17,7 @@ from ..ledgers import ledger_option, open_ledger, run_option, shown
 from ..options import color_option, policy_option
 from ..output import bad, fits, out, safe, warned
 from ..reports import policy_here
+from ..standing import level_in_force
 
 FORMAT_VERSION = "1.0"
 
@@ -91,8 +90,7 @@ def _level(policy: Policy | None, window: WindowSpend) -> Iterator[tuple[Action,
     if window.paused:
         yield Action.PAUSE, f"{window.budget} paused by a person"
     elif policy is not None:
-        budget = replace(policy.budgets[window.budget], limit_nusd=window.limit_nusd)
-        level = level_of(budget, window.spend)
+        level = level_in_force(policy.budgets[window.budget], window)
         if level is not None:
             yield level.action, f"{window.budget} {level_words(level)}"
 

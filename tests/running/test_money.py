@@ -261,3 +261,20 @@ def test_pretended_money_is_forgotten(tmp_path: Path, monkeypatch: pytest.Monkey
         assert router.complete("hello", complexity=1).cost_nusd > 0
 
     assert ["small.policy"] == [path.name for path in tmp_path.iterdir()]
+
+
+def test_a_limit_that_was_raised_holds_and_is_compiled_once(tmp_path: Path) -> None:
+    """
+    A person who raises a budget is heeded by the next request, and the policy isn't compiled for each.
+    """
+    policy = POLICY + "budget daily is $0.001 per day\n  at 100% pause\n"
+    with a_router(tmp_path, policy, money=True) as router:
+        assert router.ledger is not None
+        with pytest.raises(RoutingError):
+            router.complete("hello", complexity=1)
+        router.ledger.raise_limit("daily", 10**9)
+        assert "small" == router.complete("hello", complexity=1).model
+        first, second = (router.engine.in_force(router.ledger.status()) for _ in range(2))
+
+    assert first is second
+    assert 10**9 == first.policy.budgets["daily"].limit_nusd
